@@ -296,7 +296,7 @@ fn remove(args: &PeerArgs, context: &Context) -> Result<(), Error> {
 
 fn change(
     context: &Context,
-    edit: impl FnOnce(&mut KnownPeers) -> Result<(), store::Error>,
+    edit: impl FnMut(&mut KnownPeers) -> Result<(), store::Error>,
 ) -> Result<(), Error> {
     Ok(KnownPeers::update(&context.paths.known_peers(), edit)?)
 }

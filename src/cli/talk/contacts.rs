@@ -170,7 +170,7 @@ impl Contacts {
     /// If it cannot be used, or what `edit` says; nothing is changed then.
     pub(super) fn update<T>(
         &mut self,
-        edit: impl FnOnce(&mut KnownPeers) -> Result<T, store::Error>,
+        edit: impl FnMut(&mut KnownPeers) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
         self.load_again()?;
         self.list.update(edit)

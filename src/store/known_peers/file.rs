@@ -101,14 +101,16 @@ impl KnownPeers {
     /// Reads the file, changes what it says and replaces it, keeping the former file as `.bak`.
     ///
     /// Two processes that do this wait for each other (a lock on a hidden file beside it). An
-    /// editor knows no lock: what it saved in between is noticed just before the file is replaced.
+    /// editor knows no lock: the file is read once more just before it is replaced, and if it says something else by
+    /// then, the change is made anew in that, three times in all. What is saved between that look and the rename,
+    /// which are one right after the other, is lost.
     ///
     /// # Errors
     /// Those of [`KnownPeers::load`] and of `change`, after which the file is as before; `Gone`, `Held`,
     /// `ChangedMeanwhile`, `DiskFull`, `Io`. `NotSynced`: the change counts, unless the power fails now.
     pub fn update<T>(
         path: &Path,
-        change: impl FnOnce(&mut Self) -> Result<T, Error>,
+        change: impl FnMut(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         Self::update_on(&Disk::SYSTEM, COMMAND_PATIENCE, path, change)
     }
@@ -121,51 +123,58 @@ impl KnownPeers {
         disk: &Disk,
         patience: Duration,
         path: &Path,
-        change: impl FnOnce(&mut Self) -> Result<T, Error>,
+        mut change: impl FnMut(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut held = Held::open(path, patience)?;
-        let result = change(&mut held.peers).map_err(|error| error.at(&held.path))?;
-        held.save(disk)?;
-        Ok(result)
+        let held = Held::open(path, patience)?;
+        for _ in 1..TRIES {
+            match held.change(disk, &mut change) {
+                Err(error) if matches!(error.kind(), ErrorKind::ChangedMeanwhile) => {}
+                changed => return changed,
+            }
+        }
+        held.change(disk, change)
     }
 }
 
-/// A list that nobody else changes meanwhile.
+/// How often a change is made in what an editor keeps saving.
+pub(super) const TRIES: u32 = 3;
+
+/// A list that no process of ours but this one changes meanwhile.
 struct Held {
     path: PathBuf,
-    peers: KnownPeers,
-    /// What the file said.
-    before: Option<Bytes>,
     _lock: fs::File,
 }
 
 impl Held {
-    /// Waits for others who change the file, and reads it.
+    /// Waits for others who change the file.
     fn open(path: &Path, patience: Duration) -> Result<Self, Error> {
         create_parent(path)?;
         let path = follow(path);
         let lock = hold(&path, patience)?;
         remove_stale(&path, "bak");
-        let (peers, before) = match read(&path)? {
-            Some((peers, before)) => (peers, Some(before)),
-            None => (begin_anew(&path)?, None),
-        };
-        peers.check_intact().map_err(|error| error.at(&path))?;
-        Ok(Self {
-            path,
-            peers,
-            before,
-            _lock: lock,
-        })
+        Ok(Self { path, _lock: lock })
     }
 
-    fn save(self, disk: &Disk) -> Result<(), Error> {
-        let mut content = self.peers.render();
+    /// Reads the file, changes what it says and replaces it.
+    fn change<T>(
+        &self,
+        disk: &Disk,
+        change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let path = &self.path;
+        let (mut peers, before) = match read(path)? {
+            Some((peers, before)) => (peers, Some(before)),
+            None => (begin_anew(path)?, None),
+        };
+        peers.check_intact().map_err(|error| error.at(path))?;
+        let result = change(&mut peers).map_err(|error| error.at(path))?;
+        let mut content = peers.render();
         if is_empty(&content) {
             // The last line of a list that somebody made by hand: one without a byte is none.
             content = KnownPeers::default().render();
         }
-        save(disk, &self.path, &content, self.before)
+        save(disk, path, &content, before)?;
+        Ok(result)
     }
 }
 
@@ -283,16 +292,10 @@ pub(super) fn save(
         let kind = ErrorKind::Malformed { reason };
         return Err(Error::new(path, Operation::Write, kind));
     }
-    let now = read(path)?.map(|(_, bytes)| bytes);
-    if now != before {
-        return Err(Error::new(
-            path,
-            Operation::Write,
-            ErrorKind::ChangedMeanwhile,
-        ));
-    }
     let Some(before) = before else {
-        return Staged::write(path, content, Access::Owner)?.commit(disk, None);
+        let list = Staged::write(path, content, Access::Owner)?;
+        check_unchanged(path, None)?;
+        return list.commit(disk, None);
     };
     if before == *content {
         return Ok(());
@@ -304,5 +307,20 @@ pub(super) fn save(
     let placed = backup.place(disk)?;
     let fail = |error: io::Error| Error::writing(path, Operation::Write, error);
     (disk.sync)(&placed, &backup_path).map_err(fail)?;
+    // After all that waits for the disk.
+    check_unchanged(path, Some(&before))?;
     list.commit(disk, Some(backup_path))
+}
+
+/// Succeeds if the file still says what it did.
+///
+/// # Errors
+/// `ChangedMeanwhile`; those of reading it.
+fn check_unchanged(path: &Path, before: Option<&Bytes>) -> Result<(), Error> {
+    let now = read(path)?;
+    if now.as_ref().map(|(_, bytes)| bytes) == before {
+        return Ok(());
+    }
+    let kind = ErrorKind::ChangedMeanwhile;
+    Err(Error::new(path, Operation::Write, kind))
 }

@@ -83,7 +83,7 @@ impl PeerList {
     /// Those of `change`, after which it is as before; those of a file: [`KnownPeers::update`].
     pub fn update<T>(
         &mut self,
-        change: impl FnOnce(&mut KnownPeers) -> Result<T, Error>,
+        change: impl FnMut(&mut KnownPeers) -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self {
             Self::File(path) => KnownPeers::update_on(&Disk::SYSTEM, PATIENCE, path, change),

@@ -408,7 +408,7 @@ impl Conversation {
     /// Changes known-peers, and goes by it at once.
     pub(super) fn change_peers(
         &mut self,
-        edit: impl FnOnce(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
+        edit: impl FnMut(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
     ) -> Result<Value, Error> {
         self.profile.contacts.update(edit)?;
         let refreshed = self.profile.contacts.reload();

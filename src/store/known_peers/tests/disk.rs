@@ -1,9 +1,8 @@
 //! Disks that fail while a list takes its place, or behind that.
 
-use std::io;
 use std::path::Path;
-
 use std::time::Duration;
+use std::{fs, io};
 
 use super::*;
 use crate::store::atomic::Disk;
@@ -74,4 +73,80 @@ fn a_list_whose_backup_is_not_synced_is_as_it_was() {
     assert!(matches!(error.kind(), ErrorKind::DiskFull), "{error}");
     assert_eq!(error.path(), Some(path.as_path()));
     assert_eq!(names(&path), ["bob"]);
+}
+
+/// An editor that saves one more line whenever the change waits for the disk.
+const BUSY_EDITOR: Disk = Disk {
+    sync: |written, path| {
+        if path.extension().is_some() {
+            saves_a_line(&path.with_extension(""));
+        }
+        (Disk::SYSTEM.sync)(written, path)
+    },
+    ..Disk::SYSTEM
+};
+
+fn saves_a_line(path: &Path) {
+    let mut text = fs::read_to_string(path).unwrap();
+    let number = text.lines().count();
+    text.push_str(&format!("# line {number}\n"));
+    fs::write(path, text).unwrap();
+}
+
+/// It was overwritten, and in no backup.
+#[test]
+fn what_an_editor_saves_while_the_disk_is_waited_for_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    fs::write(&path, format!("bob {BOB}\n")).unwrap();
+    let saves_once = Disk {
+        sync: |written, path| {
+            let list = path.with_extension("");
+            let is_saved = fs::read_to_string(&list).unwrap().contains('#');
+            let disk = if is_saved { Disk::SYSTEM } else { BUSY_EDITOR };
+            (disk.sync)(written, path)
+        },
+        ..Disk::SYSTEM
+    };
+    KnownPeers::update_on(&saves_once, Duration::ZERO, &path, |peers| {
+        peers.add("carol", &key(CAROL), &[])
+    })
+    .unwrap();
+    let edited = format!("bob {BOB}\n# line 1\n");
+    let saved = fs::read_to_string(&path).unwrap();
+    assert_eq!(saved, format!("{edited}carol {CAROL}\n"));
+    let backup = fs::read_to_string(home.path().join("known-peers.bak"));
+    assert_eq!(backup.unwrap(), edited);
+}
+
+#[test]
+fn an_editor_that_goes_on_saving_wins() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    fs::write(&path, format!("bob {BOB}\n")).unwrap();
+    let error = add_carol(&BUSY_EDITOR, &path);
+    assert!(
+        matches!(error.kind(), ErrorKind::ChangedMeanwhile),
+        "{error}"
+    );
+    let lines = (1..=file::TRIES).map(|number| format!("# line {number}\n"));
+    let edited = format!("bob {BOB}\n") + &lines.collect::<String>();
+    assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 3);
+}
+
+/// There was none when the change began.
+#[test]
+fn a_list_that_an_editor_makes_meanwhile_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let made = format!("bob {BOB}\n");
+    KnownPeers::update(&path, |peers| {
+        if peers.peers().is_empty() {
+            fs::write(&path, &made).unwrap();
+        }
+        peers.add("carol", &key(CAROL), &[])
+    })
+    .unwrap();
+    assert_eq!(names(&path), ["bob", "carol"]);
 }
