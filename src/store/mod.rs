@@ -49,8 +49,8 @@ pub use identity::{
 pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};
 pub use known_peers::{
-    Added, Damage, DamageReason, Imported, KnownPeers, LeftOut, Peer, PeerList, Stamp, Unsaved,
-    read_list, read_list_from,
+    Added, Damage, DamageReason, Imported, KnownPeers, LeftOut, ListFile, Peer, PeerList, Stamp,
+    Unsaved, read_list, read_list_from,
 };
 pub use lock::IdentityLock;
 pub use log::open_log;

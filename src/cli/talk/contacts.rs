@@ -33,6 +33,8 @@ pub(super) struct Contacts {
     passing: BTreeMap<PeerId, Safe>,
     /// Those who were saved since `known` was read.
     saved: BTreeSet<PeerId>,
+    /// What the disk said of a change that counts and that it has not confirmed, until that is told.
+    unconfirmed: Option<store::Error>,
     /// Whether published test keys may be talked to: on loopback only.
     test_keys: bool,
 }
@@ -53,6 +55,7 @@ impl Contacts {
             refused: None,
             passing: BTreeMap::new(),
             saved: BTreeSet::new(),
+            unconfirmed: None,
             test_keys,
         })
     }
@@ -164,16 +167,33 @@ impl Contacts {
         self.reload()
     }
 
-    /// Changes the file. Where it is gone, no list that lacks everybody else takes its place.
+    /// Changes the file. Where it is gone, no list that lacks everybody else takes its place. A change that the disk has
+    /// not confirmed counts as well: [`Contacts::take_unconfirmed`].
     ///
     /// # Errors
     /// If it cannot be used, or what `edit` says; nothing is changed then.
     pub(super) fn update<T>(
         &mut self,
-        edit: impl FnMut(&mut KnownPeers) -> Result<T, store::Error>,
+        mut edit: impl FnMut(&mut KnownPeers) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
         self.load_again()?;
-        self.list.update(edit)
+        let mut edited = None;
+        let updated = self.list.update(|known| {
+            edited = Some(edit(known)?);
+            Ok(())
+        });
+        if let Err(error) = updated {
+            if !matches!(error.kind(), ErrorKind::NotSynced { .. }) {
+                return Err(error);
+            }
+            self.unconfirmed = Some(error);
+        }
+        Ok(edited.expect("what is in its place was edited"))
+    }
+
+    /// What is to be told of a change that counts and that the disk has not confirmed (SC18).
+    pub(super) const fn take_unconfirmed(&mut self) -> Option<store::Error> {
+        self.unconfirmed.take()
     }
 
     fn usable(&self) -> impl Iterator<Item = &Peer> {

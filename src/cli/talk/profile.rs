@@ -138,7 +138,7 @@ impl Profile {
         // It may have been unlocked for another socket.
         check_test_key(&secret, bind)?;
         let id = secret.public();
-        let list = PeerList::File(context.paths.known_peers());
+        let list = PeerList::in_file(context.paths.known_peers());
         let contacts = Contacts::load(list, is_local(bind))?;
         let clock = Clock::new();
         let path = context.paths.history(&id);

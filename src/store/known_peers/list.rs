@@ -15,10 +15,22 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// A list of people that a program goes by for as long as it runs.
 #[derive(Debug)]
 pub enum PeerList {
-    /// The file of this name, which others may change meanwhile.
-    File(PathBuf),
+    /// In a file, which others may change meanwhile.
+    File(ListFile),
     /// In memory: nobody else sees it, and it is gone with the program.
     Memory(Unsaved),
+}
+
+/// The file that a list is in.
+pub struct ListFile {
+    path: PathBuf,
+    disk: Disk,
+}
+
+impl core::fmt::Debug for ListFile {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("ListFile").field(&self.path).finish()
+    }
 }
 
 /// A list that is in no file.
@@ -37,6 +49,26 @@ impl core::fmt::Debug for Unsaved {
 }
 
 impl PeerList {
+    /// The list in the file of this name.
+    #[must_use]
+    pub const fn in_file(path: PathBuf) -> Self {
+        let disk = Disk::SYSTEM;
+        Self::File(ListFile { path, disk })
+    }
+
+    /// As [`PeerList::in_file`], on a disk that confirms no list.
+    #[cfg(test)]
+    pub(crate) const fn unconfirmed_for_testing_only(path: PathBuf) -> Self {
+        let disk = Disk {
+            sync: |written, path| match path.extension() {
+                Some(_) => (Disk::SYSTEM.sync)(written, path),
+                None => Err(std::io::ErrorKind::StorageFull.into()),
+            },
+            ..Disk::SYSTEM
+        };
+        Self::File(ListFile { path, disk })
+    }
+
     /// A list in memory that begins with these people.
     #[must_use]
     pub fn in_memory(peers: &KnownPeers) -> Self {
@@ -50,7 +82,7 @@ impl PeerList {
     #[must_use]
     pub fn stamp(&self) -> Stamp {
         match self {
-            Self::File(path) => Stamp::of(path),
+            Self::File(file) => Stamp::of(&file.path),
             Self::Memory(unsaved) => Stamp::of_change(unsaved.changes),
         }
     }
@@ -61,7 +93,7 @@ impl PeerList {
     /// Those of a file: [`KnownPeers::load`].
     pub fn load(&self) -> Result<KnownPeers, Error> {
         match self {
-            Self::File(path) => KnownPeers::load(path),
+            Self::File(file) => KnownPeers::load(&file.path),
             Self::Memory(unsaved) => Ok(unsaved.read()),
         }
     }
@@ -72,7 +104,7 @@ impl PeerList {
     /// Those of a file: [`KnownPeers::load_existing`].
     pub fn load_existing(&self) -> Result<KnownPeers, Error> {
         match self {
-            Self::File(path) => KnownPeers::load_existing(path),
+            Self::File(file) => KnownPeers::load_existing(&file.path),
             Self::Memory(unsaved) => Ok(unsaved.read()),
         }
     }
@@ -86,7 +118,7 @@ impl PeerList {
         change: impl FnMut(&mut KnownPeers) -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self {
-            Self::File(path) => KnownPeers::update_on(&Disk::SYSTEM, PATIENCE, path, change),
+            Self::File(file) => KnownPeers::update_on(&file.disk, PATIENCE, &file.path, change),
             Self::Memory(unsaved) => unsaved.update(change),
         }
     }

@@ -47,7 +47,7 @@ pub use self::addresses::Added;
 pub use self::exchange::{Imported, LeftOut};
 pub use self::file::{Stamp, read_list, read_list_from};
 pub use self::line::DamageReason;
-pub use self::list::{PeerList, Unsaved};
+pub use self::list::{ListFile, PeerList, Unsaved};
 
 /// The first line of a file that we make.
 const HEADER: &str = "# securechat known peers v1 - one per line:  NAME KEY [option=value ...]";

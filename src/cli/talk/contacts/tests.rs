@@ -13,7 +13,7 @@ fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
     let path = home.path().join("known-peers");
     let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     contacts.save("carol", &carol, &[], None).unwrap();
     assert_eq!(contacts.label(&carol).as_str(), "carol");
@@ -30,7 +30,7 @@ fn who_is_saved_and_taken_out_before_the_list_was_read_again_is_taken_out() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("known-peers");
     let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     contacts.save("bob", &bob, &[], None).unwrap();
     contacts.save("carol", &carol, &[], None).unwrap();
     KnownPeers::update(&path, |known| known.remove("carol")).unwrap();
@@ -65,7 +65,7 @@ fn a_decision_counts_also_where_nothing_can_be_written() {
     let bob = PeerId::new([2; 32]);
     let day: Day = "2026-11-28".parse().unwrap();
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     let verified = |day| KnownPeers::update(&path, |known| known.set_verified("bob", day));
     verified(Some(day)).unwrap();
     let lock = home.path().join(".known-peers.lock");
@@ -86,7 +86,7 @@ fn a_key_that_was_revoked_a_moment_ago_is_not_noted_as_the_right_one() {
     let bob = PeerId::new([2; 32]);
     let day: Day = "2026-11-28".parse().unwrap();
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     assert!(contacts.note_comparison(&bob, true, day).is_err());
     let noted = || {
@@ -111,10 +111,10 @@ fn a_revoked_key_is_not_verified_whatever_was_compared() {
         known.set_verified("bob", Some(day))
     };
     KnownPeers::update(&path, compared).unwrap();
-    let contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     assert_eq!(contacts.verified(&bob), Some(day));
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
-    let contacts = Contacts::load(PeerList::File(path), false).unwrap();
+    let contacts = Contacts::load(PeerList::in_file(path), false).unwrap();
     assert_eq!(contacts.verified(&bob), None);
     assert!(contacts.has_decision(&bob));
 }
@@ -123,7 +123,7 @@ fn a_revoked_key_is_not_verified_whatever_was_compared() {
 fn the_label_of_an_unsaved_key_is_nobodys_name() {
     let home = tempfile::tempdir().unwrap();
     let mut contacts =
-        Contacts::load(PeerList::File(home.path().join("known-peers")), false).unwrap();
+        Contacts::load(PeerList::in_file(home.path().join("known-peers")), false).unwrap();
     // In base64 the key begins with "johnsmith".
     let mut key = [0; 32];
     key[..6].copy_from_slice(&[0x8e, 0x88, 0x67, 0xb2, 0x68, 0xad]);
@@ -147,7 +147,7 @@ fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
     let bob = PeerId::new([2; 32]);
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
     let content = fs::read(&path).unwrap();
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     let aside = home.path().join("known-peers~");
     fs::rename(&path, &aside).unwrap();
     assert!(contacts.refresh().unwrap().is_none(), "it is missing");
@@ -196,7 +196,7 @@ fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
     let path = home.path().join("known-peers");
     let bob = PeerId::new([2; 32]);
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::File(path.clone()), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     let mode = |mode| chmod(&path, Mode::from_raw_mode(mode)).unwrap();
     mode(0o666);
@@ -214,7 +214,7 @@ fn who_cannot_be_saved_under_a_name_does_not_go_by_it() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("known-peers");
     let (first, second) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
-    let mut contacts = Contacts::load(PeerList::File(path), false).unwrap();
+    let mut contacts = Contacts::load(PeerList::in_file(path), false).unwrap();
     contacts.save("guest-010203", &first, &[], None).unwrap();
     assert!(contacts.save("guest-010203", &second, &[], None).is_err());
     assert_eq!(contacts.label(&second).as_str(), "key:AwMDAwMD");
@@ -245,4 +245,30 @@ fn with_another_shared_secret_a_session_is_sought_for_what_waits() {
         assert_eq!(changes.apply(&mut messenger, now), begin_anew);
         assert_eq!(calls(&mut messenger), begin_anew.len(), "secret {byte}");
     }
+}
+
+/// It was said that it was not written.
+#[test]
+fn a_change_that_the_disk_has_not_confirmed_counts() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+    let day: Day = "2026-11-28".parse().unwrap();
+    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+    let list = PeerList::unconfirmed_for_testing_only(path.clone());
+    let mut contacts = Contacts::load(list, false).unwrap();
+    contacts.save("carol", &carol, &[], None).unwrap();
+    let told = contacts.take_unconfirmed().unwrap();
+    assert!(matches!(told.kind(), ErrorKind::NotSynced { .. }), "{told}");
+    assert!(contacts.take_unconfirmed().is_none(), "once");
+    assert_eq!(contacts.find("carol"), Some(carol));
+    assert!(contacts.note_comparison(&bob, false, day).unwrap());
+    contacts.note_late(&carol, None, day).unwrap();
+    assert!(contacts.take_unconfirmed().is_some());
+    let known = KnownPeers::load(&path).unwrap();
+    for name in ["bob", "carol"] {
+        assert_eq!(known.find(name).unwrap().differed(), Some(day));
+    }
+    contacts.update(|known| known.remove("dave")).unwrap_err();
+    assert!(contacts.take_unconfirmed().is_none(), "nothing was changed");
 }

@@ -309,6 +309,7 @@ impl Conversation {
     /// The error that ends it.
     pub(in crate::cli::talk) fn run(mut self) -> Result<ExitCode, Error> {
         let end = self.turn_until_done();
+        self.tell_unconfirmed();
         self.close_screen();
         let end = self.last_words(end);
         self.tell_end(&end);
@@ -351,6 +352,7 @@ impl Conversation {
             if let Some(end) = self.check_reader()? {
                 return Ok(end);
             }
+            self.tell_unconfirmed();
             match self.wait(has_more || !self.state.news.is_empty())? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.warn(words),

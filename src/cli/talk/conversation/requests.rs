@@ -186,7 +186,7 @@ impl Conversation {
             | Call::HistoryFind(_)
             | Call::HistoryPurge(_)
             | Call::HistoryDelete(_) => {
-                let done = self.do_call(call);
+                let done = self.do_confirmed(call);
                 if let Err(Error::System { .. }) = &done
                     && let Some(fatal) = self.handle.fatal()
                 {
@@ -229,6 +229,19 @@ impl Conversation {
         for guest in self.state.callers.iter() {
             // It may be gone.
             let _ = client.tell(event(&Event::new(now, &guest.told())));
+        }
+    }
+
+    /// As [`Conversation::do_call`]; a change of known-peers that counts and that the disk has not confirmed is an error.
+    ///
+    /// # Errors
+    /// SC18 then; those of the request.
+    pub(super) fn do_confirmed(&mut self, call: Call) -> Result<Value, Error> {
+        self.tell_unconfirmed();
+        let done = self.do_call(call)?;
+        match self.profile.contacts.take_unconfirmed() {
+            Some(error) => Err(error.into()),
+            None => Ok(done),
         }
     }
 

@@ -23,6 +23,13 @@ impl Conversation {
         self.take_over(refreshed)
     }
 
+    /// Says of what was changed in known-peers that it counts, and that the disk has not confirmed it.
+    pub(super) fn tell_unconfirmed(&mut self) {
+        if let Some(error) = self.profile.contacts.take_unconfirmed() {
+            self.complain(&error.into());
+        }
+    }
+
     /// Tries again to note whose words differed. It is said once that it failed.
     fn write_what_is_unwritten(&mut self) {
         let day = Day::from(self.clock.unix_time());
@@ -113,45 +120,4 @@ impl Conversation {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use crate::chat::FailReason;
-    use crate::cli::streams;
-    use crate::cli::talk::conversation::Typist;
-    use crate::cli::talk::conversation::typing::Author;
-    use crate::cli::talk::face::Face;
-    use crate::cli::talk::goal::Goal;
-    use crate::cli::talk::profile::tests::{context, network};
-    use crate::cli::talk::single::tests::{Bob, standings};
-    use crate::cli::talk::stdin::Lines;
-    use crate::plain::{Form, Printer};
-    use crate::store::{Keep, Standing};
-
-    /// It was kept as failed, and was said to be delivered.
-    #[test]
-    fn what_was_delivered_up_to_the_moment_of_a_removal_has_not_failed() {
-        let home = tempfile::tempdir().unwrap();
-        let mut context = context(home.path());
-        context.config.keep = Keep::Forever;
-        let own = network(&context).own;
-        let bob = Bob::known_to(own);
-        std::fs::write(context.paths.known_peers(), bob.line()).unwrap();
-        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
-        let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-        let (network, goal) = (network(&context), Goal::Listen { once: None });
-        let mut talk =
-            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
-        for text in ["taken", "not taken"] {
-            talk.prepare(bob.id, text.into(), Author::Line).unwrap();
-        }
-        talk.say_batch().unwrap();
-        bob.confirms(own, &talk.handle, talk.clock);
-        talk.change_peers(|known| known.remove("bob")).unwrap();
-        let expected = [Standing::Delivered, Standing::Failed(FailReason::Removed)];
-        assert_eq!(standings(&mut talk.profile), expected);
-        talk.tell_news().unwrap();
-        assert_eq!(talk.state.sent.waiting(bob.id).count(), 0, "all is told");
-        assert_eq!(standings(&mut talk.profile), expected);
-    }
-}
+mod tests;
