@@ -78,19 +78,24 @@ impl Fresh {
     ///
     /// # Errors
     /// `AlreadyExists`, `DiskFull`, `Io`.
-    pub fn finish(mut self) -> Result<(), Error> {
-        let synced = self
-            .file
-            .flush()
-            .and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(|error| self.fail(error))?;
-        let placed = match &self.beside {
-            Some(beside) => beside.link_to(&self.destination),
-            None => os::give_name(self.file.get_ref(), &self.destination)
-                .and_then(|()| self.file.get_ref().sync_all()),
+    pub fn finish(self) -> Result<(), Error> {
+        self.finish_on(&Disk::SYSTEM)
+    }
+
+    fn finish_on(self, disk: &Disk) -> Result<(), Error> {
+        let (destination, beside) = (self.destination, self.beside);
+        let fail = |error: io::Error| Error::io(&destination, Operation::Create, error);
+        let file = self.file.into_inner();
+        let file = file.map_err(|error| fail(error.into_error()))?;
+        file.sync_all().map_err(fail)?;
+        let placed = match &beside {
+            Some(beside) => beside.link_to(&destination),
+            None => os::give_name(&file, &destination),
         };
-        let synced = placed.and_then(|()| sync_parent(&self.destination));
-        synced.map_err(|error| self.fail(error))
+        placed.map_err(fail)?;
+        let synced = (disk.sync)(&Written { beside, file }, &destination);
+        let synced = synced.inspect_err(|_| remove(&destination));
+        synced.map_err(fail)
     }
 
     fn fail(&self, error: io::Error) -> Error {
@@ -274,11 +279,37 @@ const MAX_LEFT_BEHIND: u32 = 1_000;
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
     check_nearest_parents(path)?;
     let parent = parent(path);
-    os::create_private_dir(parent).map_err(|error| match link_to_nothing(parent) {
+    make_directory(parent, confirm).map_err(|error| match link_to_nothing(parent) {
         Some(link) => Error::new(link, Operation::Create, ErrorKind::LinkToNothing),
         None => Error::io(parent, Operation::Create, error),
     })?;
     check_parents(path)
+}
+
+/// Makes a directory and its missing parents, for this user only. A power cut takes none of them once `sync` has synced the
+/// directory that each lies in; if that fails they are taken away again.
+fn make_directory(
+    directory: &Path,
+    mut sync: impl FnMut(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let is_missing = |it: &&Path| !it.as_os_str().is_empty() && fs::symlink_metadata(it).is_err();
+    let made: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
+    os::create_private_dir(directory)?;
+    let synced = made.iter().rev().try_for_each(|it| sync(parent(it)));
+    synced.inspect_err(|_| {
+        for it in &made {
+            // Others may have put something there meanwhile; the first error says more.
+            let _ = fs::remove_dir(it);
+        }
+    })
+}
+
+/// Syncs a directory. One in which its user may make something and read nothing cannot be opened for that.
+fn confirm(directory: &Path) -> io::Result<()> {
+    match os::sync_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// `path` with `suffix` after its whole file name: `identity.key` and `.old` give

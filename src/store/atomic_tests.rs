@@ -118,6 +118,51 @@ fn a_directory_is_not_made_where_a_link_leads_to_nothing() {
     create_parent(&home.path().join("below/k")).unwrap();
 }
 
+/// An identity that was synced was gone with its directory.
+#[test]
+fn each_directory_that_is_made_is_synced_in_the_one_it_lies_in() {
+    let home = tempfile::tempdir().unwrap();
+    let below = |name: &str| home.path().join(name);
+    fs::create_dir(below("a")).unwrap();
+    let mut synced = Vec::new();
+    let mut make = |name: &str| {
+        make_directory(&below(name), |it| {
+            synced.push(it.to_owned());
+            Ok(())
+        })
+    };
+    make("a/b/c").unwrap();
+    make("a/b/c").unwrap();
+    make("a/b/d").unwrap();
+    assert_eq!(synced, ["a", "a/b", "a/b"].map(below));
+}
+
+#[test]
+fn a_directory_that_the_disk_does_not_confirm_is_not_left() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("a/b");
+    let fails = |_: &Path| Err(io::ErrorKind::StorageFull.into());
+    let error = make_directory(&path, fails).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert!(names(home.path()).is_empty(), "and is synced another time");
+}
+
+/// It said that it could not be made, and was in the way of the next one.
+#[test]
+fn a_fresh_file_that_the_disk_does_not_confirm_is_not_left() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("k");
+    let disk = Disk {
+        sync: |_, _| Err(io::ErrorKind::StorageFull.into()),
+        ..Disk::SYSTEM
+    };
+    let mut fresh = Fresh::begin(&path).unwrap();
+    fresh.add(b"whole").unwrap();
+    let error = fresh.finish_on(&disk).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::DiskFull), "{error}");
+    assert!(names(home.path()).is_empty());
+}
+
 #[test]
 fn an_existing_file_is_never_overwritten() {
     let home = tempfile::tempdir().unwrap();
