@@ -79,7 +79,7 @@ fn change(known: &mut KnownPeers, command: u8, input: &mut Input<'_>) {
         2 => known.remove(&name),
         3 => known.revoke(&key, Some(&other)),
         4 => known.set_addresses(&name, &[]),
-        5 => known.set_seen(&name, day),
+        5 => known.set_verified(&name, None),
         6 => known.set_verified(&name, Some(day)),
         7 if command >= 0x80 => known.set_differed(&name, day),
         _ => known.set_psk(&name, None),

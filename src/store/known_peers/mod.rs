@@ -12,6 +12,7 @@
 //! - Options: `addr=` (may be repeated), `seen=`, `verified=`, `differed=` (days in UTC; on the last one two
 //!   people who compared words saw different ones: nothing is sent to such a peer), `psk=` (32 bytes in
 //!   base64: a shared secret, so that the file and its `.bak` must be kept as secret as a key).
+//!   `seen=`, the last session, is shown if its owner has noted it, and written by nobody else: the file is plain text.
 //!   `sign=` (32 bytes in base64) and `version=`: what the peer showed of itself, which it must not
 //!   take back. Values with spaces stand in `"`; `\"` and `\\` are a quote and a backslash there.
 //! - Options that we do not know, remarks, spacing and line ends survive every change.
@@ -128,7 +129,7 @@ impl Peer {
         &self.says.addresses
     }
 
-    /// The day of the last session.
+    /// The day of the last session, as somebody has written it there: no program of ours does.
     #[must_use]
     pub fn seen(&self) -> Option<Day> {
         self.says.seen
@@ -390,14 +391,6 @@ impl KnownPeers {
             .collect();
         self.append(&line::with_option(&line, "reason", &reason));
         Ok(())
-    }
-
-    /// Notes the day of the last session.
-    ///
-    /// # Errors
-    /// `NotFound`, `DamagedLine`.
-    pub fn set_seen(&mut self, name: &str, day: Day) -> Result<(), Error> {
-        self.set_option(name, "seen", &[day.to_string()])
     }
 
     /// Notes that the two people compared their keys, or takes the note away. That words differed once is

@@ -62,7 +62,8 @@ fn who_is_found_stands_where_the_index_says_after_every_change() {
     peers.rename("bob", "robert").unwrap();
     peers.remove("carol").unwrap();
     peers.add("frank", &PeerId::new([6; 32]), &[]).unwrap();
-    peers.set_seen("erin", Day::from(UnixTime(0))).unwrap();
+    let day = Day::from(UnixTime(0));
+    peers.set_verified("erin", Some(day)).unwrap();
     assert_eq!(peers.peers().len(), 3);
     for peer in peers.peers() {
         let found = [
@@ -109,16 +110,15 @@ fn a_change_touches_its_own_word_only() {
     assert_eq!(rendered(&peers), SAMPLE.replace("\tcarol\t", "\tkarola\t"));
 
     let mut peers = sample();
-    peers.set_seen("carol", Day::from(UnixTime(0))).unwrap();
-    assert_eq!(
-        rendered(&peers),
-        SAMPLE.replace("x-y_2=3", "x-y_2=3 seen=1970-01-01")
-    );
-    peers.set_seen("bob", Day::from(UnixTime(0))).unwrap();
+    let day = Day::from(UnixTime(0));
+    peers.set_verified("carol", Some(day)).unwrap();
+    let carol = SAMPLE.replace("x-y_2=3", "x-y_2=3 verified=1970-01-01");
+    assert_eq!(rendered(&peers), carol);
+    peers.set_verified("bob", Some(day)).unwrap();
+    let both = carol.replace("verified=2026-11-22", "verified=1970-01-01");
+    assert_eq!(rendered(&peers), both);
     peers.set_verified("bob", None).unwrap();
-    let expected = SAMPLE
-        .replace("x-y_2=3", "x-y_2=3 seen=1970-01-01")
-        .replace(" seen=2026-11-21 verified=2026-11-22", " seen=1970-01-01");
+    let expected = carol.replace(" verified=2026-11-22", "");
     assert_eq!(rendered(&peers), expected);
 }
 
