@@ -13,8 +13,9 @@ use crate::tui::clock::Zone;
 use crate::tui::editor::{Editor, TooLong};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
-use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
+use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket, Which};
 use crate::tui::log::{Anchor, Line, Log, shifted};
+use crate::tui::purged::Purged;
 use crate::tui::quotes::{Quote, Quotes};
 use crate::tui::verifying::Noted;
 
@@ -312,19 +313,24 @@ impl Conversation {
         }
     }
 
-    /// Takes away what is history no longer: all of it, or what is older than `before`. What waits, or nobody has
-    /// seen, is no history yet. Returns how many messages went.
-    pub(super) fn purge(&mut self, before: Option<UnixTime>) -> usize {
-        let unseen: BTreeSet<u64> = self.unseen.iter().map(|(_, entry)| *entry).collect();
+    /// Takes away what is history no longer. What waits, or nobody has seen, is no history yet. Returns how many messages
+    /// went.
+    pub(super) fn purge(&mut self, purged: &Purged) -> usize {
+        let kept = self.entries_of(&purged.kept);
+        let is_all_here = kept.len() == purged.kept_with(self.peer);
+        let unseen = self.unseen.iter().map(|(_, entry)| *entry);
+        let stay: BTreeSet<u64> = unseen.chain(kept).collect();
         let is_over = |number: u64, entry: &Entry| match &entry.kind {
-            Kind::Theirs => !unseen.contains(&number),
+            Kind::Theirs => !stay.contains(&number),
             // It stands before the message that showed it.
-            Kind::Gap => !unseen.contains(&(number + 1)),
-            Kind::Ours(receipt, _) => receipt.rank() == 2 && entry.name.is_some(),
-            Kind::Older => true,
+            Kind::Gap => !stay.contains(&(number + 1)),
+            Kind::Ours(receipt, _) => {
+                receipt.rank() == 2 && entry.name.is_some() && !stay.contains(&number)
+            }
+            Kind::Older => is_all_here,
             Kind::Note | Kind::Deleted => false,
         };
-        let is_old = |entry: &Entry| before.is_none_or(|before| entry.at < before);
+        let is_old = |entry: &Entry| purged.reaches(entry.at);
         let all = self.log.newest_first();
         let gone = all.filter(|(number, it)| is_old(it) && is_over(*number, it));
         let gone: Vec<(u64, bool)> = gone.map(|(at, it)| (at, it.is_message())).collect();
@@ -333,8 +339,23 @@ impl Conversation {
             self.log.delete(*entry);
         }
         // Of what is not here any more only its time is known.
-        self.forget_quotes(before);
+        self.forget_quotes(purged.before);
         gone.iter().filter(|(_, is_message)| *is_message).count()
+    }
+
+    /// The numbers of the messages that are among these.
+    fn entries_of(&self, messages: &BTreeSet<Which>) -> Vec<u64> {
+        let which = |entry: &Entry| {
+            Some(Which {
+                peer: self.peer,
+                name: entry.name.filter(|_| entry.is_message())?,
+                is_ours: matches!(entry.kind, Kind::Ours(..)),
+            })
+        };
+        let is_one = |entry: &Entry| which(entry).is_some_and(|it| messages.contains(&it));
+        let entries = self.log.newest_first();
+        let found = entries.filter(|(_, entry)| is_one(entry));
+        found.map(|(number, _)| number).collect()
     }
 
     /// Puts the first line of a message before what is being written.

@@ -11,6 +11,7 @@ use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::clock::Zone;
+use crate::tui::purged::Purged;
 use crate::tui::verifying::Noted;
 
 /// The two clocks at one moment, and what led to it.
@@ -185,12 +186,7 @@ pub enum Told {
     /// It was not, and why.
     NotDeleted(Safe),
     /// What was over was done away with, wherever it was kept.
-    Purged {
-        /// With whom; with everybody if none.
-        with: Option<PeerId>,
-        /// What was older than this; all of it if none.
-        before: Option<UnixTime>,
-    },
+    Purged(Purged),
     /// What the beginning of a file's name could become, which was asked for.
     Files {
         /// The beginning, as it was asked for.
@@ -219,7 +215,7 @@ pub struct Held {
 }
 
 /// Which message it is. Each side draws the names of its messages by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Which {
     /// With whom.
     pub peer: PeerId,

@@ -28,6 +28,7 @@ mod log;
 mod osc;
 mod paint;
 mod places;
+mod purged;
 mod quotes;
 mod reader;
 mod search;
@@ -48,6 +49,7 @@ pub use input::{
 pub use keymap::{BadKey, Keymap};
 pub use osc::{Osc, Through};
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
+pub use purged::Purged;
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};
 pub use tty::{is_gone, is_in_foreground, stir};

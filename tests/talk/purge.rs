@@ -9,6 +9,7 @@ use securechat::store::IdentityLock;
 use crate::filled::{self, Fate, Kept};
 use crate::home::Home;
 use crate::program::until;
+use crate::screen::{Person, address_on};
 use crate::terminal;
 
 fn filled() -> (Home, Home) {
@@ -92,6 +93,35 @@ fn what_comes_while_somebody_thinks_stays() {
         assert!(shown.contains("\tmeanwhile"), "{shown}");
         assert!(!shown.contains("asked about"), "{shown}");
     }
+}
+
+/// It was on the screen no more, and in the history all the same.
+#[test]
+fn what_is_delivered_while_somebody_thinks_stays_on_the_screen() {
+    let (alice, bob) = Home::friends();
+    let keep = "[history]\nkeep = \"forever\"\n";
+    fs::write(bob.path("config.toml"), keep).unwrap();
+    Kept::in_home(&bob.path("")).add(&alice.key(), 1, Fate::Read, b"asked about");
+    let mut person = Person::starts(&bob, &["listen", "127.0.0.1:0"]);
+    let address = address_on(&mut person);
+    person.sees("asked about");
+    person.says("waits");
+    person.sees("1 queued");
+    let mut asked = terminal::start(bob.command(&["history", "purge", "--in", "alice"]));
+    asked.shown("delete 1 message with alice? (yes, no) ");
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.said("\tbob\twaits");
+    let is_over = || {
+        let shown = bob.run(&["history", "show"]).transcript;
+        shown.contains("\tdelivered\twaits").then_some(())
+    };
+    until("the receipt", is_over);
+    asked.say("yes");
+    asked.said("1 message deleted");
+    assert_eq!(asked.end().code, Some(0));
+    person.sees_no("asked about");
+    let shows = person.shows();
+    assert!(shows.contains("waits"), "{shows}");
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Messages that another program of the user does away with.
 
-use securechat::chat::State;
+use std::collections::BTreeSet;
+
+use securechat::chat::{LogId, Name, State};
 use securechat::id::PeerId;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Earlier, Hit, Told, Which};
+use securechat::tui::{Action, Earlier, Hit, Purged, Told, Which};
 
 use crate::screen::{BOB, CAROL, Screen};
 
 const DAY_MS: u64 = 86_400_000;
 
 fn purged(with: Option<PeerId>, before: Option<UnixTime>) -> Told {
-    Told::Purged { with, before }
+    let kept = BTreeSet::new();
+    Told::Purged(Purged { with, before, kept })
 }
 
 /// Five days of messages with bob, of which there are more; the last of them a minute ago.
@@ -68,6 +71,71 @@ fn what_is_purged_leaves_the_screen_and_what_is_no_history_yet_stays() {
     );
     screen.line("/copy 2");
     assert!(screen.rule().contains("there is no such message"));
+}
+
+/// A message that was over only after somebody had been asked was gone here, and in the history.
+#[test]
+fn what_is_kept_all_the_same_stays_on_the_screen() {
+    let mut screen = with_days(80, 24);
+    let mut said = screen.message(BOB, "theirs");
+    said.missing = 2;
+    let theirs = (said.name, false);
+    screen.tell(Told::Said(said));
+    let ours = (screen.send("ours"), true);
+    screen.state(BOB, ours.0, State::Delivered);
+    let which = |(name, is_ours)| Which {
+        peer: BOB,
+        name,
+        is_ours,
+    };
+    // Each side draws the names of its messages by itself.
+    let of_other = which((theirs.0, true));
+    let kept = BTreeSet::from([which(theirs), which(ours)]);
+    let purged = Purged {
+        kept: kept.clone(),
+        ..Purged::default()
+    };
+    screen.tell(Told::Purged(purged.clone()));
+    let said = "5 messages deleted here; the other side keeps its own";
+    assert_eq!(screen.rule(), said);
+    screen.key("esc");
+    let text = screen.text();
+    for stays in ["theirs", "ours", "-- 2 messages missing --"] {
+        assert!(text.contains(stays), "{stays}: {text}");
+    }
+    assert!(!text.contains("more was said before"), "{text}");
+    screen.tell(Told::Purged(Purged {
+        kept: BTreeSet::from([of_other, which(ours)]),
+        ..purged
+    }));
+    let text = screen.text();
+    assert!(!text.contains("theirs") && text.contains("ours"), "{text}");
+}
+
+/// All with somebody may be: the last of it went meanwhile, and its number may be another's.
+#[test]
+fn that_more_was_said_before_stays_as_long_as_it_is_kept() {
+    let mut screen = with_days(80, 24);
+    let name = Name {
+        log: LogId(9),
+        sequence: 0,
+    };
+    let elsewhere = Which {
+        peer: BOB,
+        name,
+        is_ours: true,
+    };
+    let kept = BTreeSet::from([elsewhere]);
+    let with = Some(BOB);
+    let purged = Purged {
+        with,
+        before: None,
+        kept,
+    };
+    screen.tell(Told::Purged(purged));
+    let text = screen.text();
+    assert!(text.contains("more was said before"), "{text}");
+    assert!(!text.contains("day 4"), "{text}");
 }
 
 #[test]
@@ -137,8 +205,8 @@ fn a_list_of_what_was_found_loses_it() {
     let hit = |peer, days: u64, line: &'static str| Hit {
         which: Which {
             peer,
-            name: securechat::chat::Name {
-                log: securechat::chat::LogId(9),
+            name: Name {
+                log: LogId(9),
                 sequence: days,
             },
             is_ours: false,
@@ -234,7 +302,7 @@ fn a_draft_goes_on_quoting_what_stays_and_nothing_that_is_deleted_alone() {
     screen.tell(purged(None, Some(before)));
     assert!(screen.text().contains("\n> > waits\n  > new\n  mine"));
     let said = screen.message(BOB, "");
-    let name = securechat::chat::Name {
+    let name = Name {
         sequence: said.name.sequence - 1,
         ..said.name
     };

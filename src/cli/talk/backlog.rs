@@ -1,6 +1,6 @@
 //! What lines have shown of this run, so that a command can name a message again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::chat::{ContactId, Incoming, Name, Outgoing, Received, State};
 use crate::id::PeerId;
@@ -142,13 +142,18 @@ impl Backlog {
         self.retain(|it| it.which() != which);
     }
 
-    /// Takes away what is history no longer: that of a contact, or of all, and what of it is older than `before`. What
-    /// waits is no history yet.
-    pub(super) fn forget_purged(&mut self, contact: Option<ContactId>, before: Option<UnixTime>) {
+    /// Takes away what is history no longer: that of a contact, or of all, and what of it is older than `before`, but for
+    /// what is `kept`. What waits is no history yet.
+    pub(super) fn forget_purged(
+        &mut self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+        kept: &BTreeSet<Which>,
+    ) {
         self.retain(|it| {
             let is_of_another = contact.is_some_and(|contact| contact.peer() != it.peer);
             let is_newer = before.is_some_and(|before| it.at >= before);
-            is_of_another || is_newer || it.waits()
+            is_of_another || is_newer || it.waits() || kept.contains(&it.which())
         });
     }
 
@@ -252,9 +257,17 @@ mod tests {
             "not ours, nor another's of that name"
         );
         let mut backlog = filled();
-        backlog.forget_purged(Some(BOB.into()), Some(UnixTime(1)));
+        let none = BTreeSet::new();
+        backlog.forget_purged(Some(BOB.into()), Some(UnixTime(1)), &none);
         assert_eq!(left(&backlog), others[1..]);
-        backlog.forget_purged(None, None);
+        let kept = BTreeSet::from([spoken(CAROL, 0, None).which()]);
+        backlog.forget_purged(None, None, &kept);
+        assert_eq!(
+            left(&backlog),
+            [(false, 0, false), (true, 1, true)],
+            "it waits"
+        );
+        backlog.forget_purged(None, None, &none);
         assert_eq!(left(&backlog), [(true, 1, true)], "it waits");
     }
 

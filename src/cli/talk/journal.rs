@@ -13,7 +13,8 @@ use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
 use crate::store::{
-    Archive, Around, Change, Counted, Deletion, Earlier, Error, Fault, Page, Search, Which,
+    Archive, Around, Change, Counted, Deletion, Earlier, Error, Fault, Filter, Page, Search,
+    Standing, Which,
 };
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
@@ -188,6 +189,31 @@ impl Journal {
     ) -> Result<Counted, Error> {
         let now = self.clock.unix_time();
         self.archive.count_purged(contact, before, now)
+    }
+
+    /// The history with a contact, or with all: of it what is older than `before`, or all. What is no history yet, since it
+    /// waits or perhaps nobody has seen it, is not among it.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn kept(
+        &self,
+        contact: Option<ContactId>,
+        before: Option<UnixTime>,
+    ) -> Result<BTreeSet<Which>, Error> {
+        let mut kept = BTreeSet::new();
+        let filter = Filter {
+            contact,
+            before,
+            ..Filter::default()
+        };
+        self.archive.visit(&filter, None, |entry| {
+            if entry.standing != Standing::Waiting && !entry.is_unconfirmed {
+                kept.insert(entry.which());
+            }
+            true
+        })?;
+        Ok(kept)
     }
 
     /// How many messages of those [`Journal::purge`] would take still.

@@ -11,7 +11,7 @@ use crate::chat::{ContactId, Name};
 use crate::store::error::{Error, Operation};
 
 /// Which message it is. Each side draws the names of its messages by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Which {
     /// With whom.
     pub contact: ContactId,

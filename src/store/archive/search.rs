@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::Archive;
 use super::change::{damaged, span};
 use super::keys::{TAG_LEN, Table};
+use super::one::Which;
 use super::record::{Record, Standing};
 use super::restore::for_each_of;
 use super::trouble::Fault;
@@ -355,6 +356,16 @@ impl Filter {
 }
 
 impl Entry {
+    /// Which message it is.
+    #[must_use]
+    pub const fn which(&self) -> Which {
+        Which {
+            contact: self.contact,
+            name: self.name,
+            is_ours: !matches!(self.standing, Standing::Received { .. }),
+        }
+    }
+
     pub(super) fn new(record: &Record<&[u8]>, table: Table) -> Self {
         Self {
             contact: record.contact,

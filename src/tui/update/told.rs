@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::commands::{Command, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
-use crate::time::UnixTime;
 use crate::tui::app::App;
 use crate::tui::bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Receipt};
-use crate::tui::input::{Card, Discretion, Earlier, Guest, Said, Standing, Ticket, Told};
+use crate::tui::input::{Card, Discretion, Earlier, Guest, Hit, Said, Standing, Ticket, Told};
+use crate::tui::purged::Purged;
 
 impl App {
     pub(super) fn on_told(&mut self, told: Told) {
@@ -92,7 +92,7 @@ impl App {
                 self.on_deleted(which);
                 self.forget_found(Some(which.peer), |hit| hit.which == which);
             }
-            Told::Purged { with, before } => self.on_purged(with, before),
+            Told::Purged(purged) => self.on_purged(&purged),
             Told::NotDeleted(why) | Told::NotAround(why) => self.tell(why),
             Told::Files { part, found } => self.on_files(&part, found),
             Told::Found { hits, sum } => self.on_found(hits, sum),
@@ -168,12 +168,13 @@ impl App {
     }
 
     /// What was over is kept no longer, and goes from the screen.
-    fn on_purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
-        let is_meant = |it: &&mut Conversation| with.is_none_or(|peer| peer == it.peer);
+    fn on_purged(&mut self, purged: &Purged) {
+        let is_meant = |it: &&mut Conversation| purged.means(it.peer);
         let meant = self.conversations.iter_mut().filter(is_meant);
-        let gone: usize = meant.map(|it| it.purge(before)).sum();
-        self.forget_found(with, |hit| before.is_none_or(|before| hit.at < before));
-        self.forget_typed(with, before);
+        let gone: usize = meant.map(|it| it.purge(purged)).sum();
+        let is_gone = |hit: &Hit| purged.reaches(hit.at) && !purged.kept.contains(&hit.which);
+        self.forget_found(purged.with, is_gone);
+        self.forget_typed(purged);
         if gone > 0 {
             self.find_hits();
             self.tell(count_messages(gone) + " deleted here; the other side keeps its own");
@@ -181,13 +182,13 @@ impl App {
     }
 
     /// What was typed to say something that is kept no longer cannot be brought back either.
-    fn forget_typed(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
+    fn forget_typed(&mut self, purged: &Purged) {
         let others: BTreeSet<Safe> = (self.conversations.iter())
-            .filter(|it| with.is_some_and(|peer| peer != it.peer))
+            .filter(|it| !purged.means(it.peer))
             .map(|it| it.name.clone())
             .collect();
         for it in self.conversations.iter_mut().chain([&mut self.home]) {
-            let is_of_other = with.is_some_and(|peer| peer != it.peer);
+            let is_of_other = !purged.means(it.peer);
             it.forget_typed(|line, at| {
                 let is_to_other = match Typed::parse(line) {
                     Typed::Say(_) => is_of_other,
@@ -196,7 +197,7 @@ impl App {
                     }
                     Typed::Command(_) | Typed::Misused(_) | Typed::Unknown { .. } => true,
                 };
-                !is_to_other && before.is_none_or(|before| at < before)
+                !is_to_other && purged.reaches(at)
             });
         }
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::recalled::on_screen;
 use crate::cli::talk::unsaved;
 use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Entry, Filter, Page, Search, Standing, Way, Which, key_uri};
+use crate::store::{Entry, Filter, Page, Search, Way, Which, key_uri};
 use crate::text::{Safe, caseless, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
@@ -111,7 +112,7 @@ impl Conversation {
         let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
         if self.face.is_screen() {
             let hit = |it: &Entry| Hit {
-                which: which_of(it),
+                which: on_screen(it.which()),
                 at: it.at,
                 lines: excerpt(&told(it), &words),
             };
@@ -199,14 +200,6 @@ fn summary(page: &Page, all: &Safe) -> Vec<Safe> {
         lines.push(Safe::from("not searched: ") + count_messages(page.made_room) + NO_ROOM);
     }
     lines
-}
-
-fn which_of(entry: &Entry) -> tui::Which {
-    tui::Which {
-        peer: entry.contact.peer(),
-        name: entry.name,
-        is_ours: !matches!(entry.standing, Standing::Received { .. }),
-    }
 }
 
 fn lines_of(told: &Safe) -> impl Iterator<Item = Safe> {

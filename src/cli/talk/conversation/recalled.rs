@@ -137,11 +137,7 @@ impl Conversation {
             self.state.backlog.forget_deleted(which);
             self.drop_quote_of(|quote| quote.of == which);
             if let Some(screen) = self.face.screen() {
-                screen.deleted(tui::Which {
-                    peer: which.contact.peer(),
-                    name: which.name,
-                    is_ours: which.is_ours,
-                });
+                screen.deleted(on_screen(which));
             }
         }
         Ok(done)
@@ -163,15 +159,22 @@ impl Conversation {
             // What came while somebody thought about it stays in front as well.
             let asked_at = counted.map(Counted::at);
             let before = before.into_iter().chain(asked_at).min();
-            self.state.backlog.forget_purged(contact, before);
-            let kept = self.state.quote.as_ref().map(|quote| quote.of);
-            let is_kept = kept.is_some_and(|of| self.state.backlog.has(of));
+            // What was over only then, or whose number may be another's, is older than that and kept.
+            let kept = counted.and_then(|_| self.profile.journal.kept(contact, before).ok());
+            let kept = kept.unwrap_or_default();
+            self.state.backlog.forget_purged(contact, before, &kept);
+            let quoted = self.state.quote.as_ref().map(|quote| quote.of);
+            let is_kept = quoted.is_some_and(|of| kept.contains(&of) || self.state.backlog.has(of));
             self.drop_quote_of(|quote| {
                 let is_meant = contact.is_none_or(|contact| contact == quote.of.contact);
                 is_meant && !is_kept && before.is_none_or(|before| quote.at < before)
             });
             if let Some(screen) = self.face.screen() {
-                screen.purged(contact.map(ContactId::peer), before);
+                screen.purged(tui::Purged {
+                    with: contact.map(ContactId::peer),
+                    before,
+                    kept: kept.into_iter().map(on_screen).collect(),
+                });
             }
         }
         Ok(gone?)
@@ -280,6 +283,15 @@ impl Conversation {
 const LINGERS: &str = "the message is deleted, but the disk failed before its file could be rewritten: its encrypted bytes \
                        lie there, and nothing more is written down in this run. \
                        Leave (/quit) and start again; the next deletion rewrites the file";
+
+/// Which message a screen is told of.
+pub(super) const fn on_screen(which: Which) -> tui::Which {
+    tui::Which {
+        peer: which.contact.peer(),
+        name: which.name,
+        is_ours: which.is_ours,
+    }
+}
 
 /// Whether messages that were to be purged are gone. `left`: how many of them are there. The file may only not have
 /// been rewritten without them; what the store does not tell then is gone from the faces. One that had stopped before

@@ -17,8 +17,8 @@ use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
-    Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which, is_in_foreground,
-    stir,
+    Purged, Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
+    is_in_foreground, stir,
 };
 
 /// A screen, and the terminal that it is on.
@@ -397,8 +397,8 @@ impl Screen {
     }
 
     /// What was over is kept nowhere any more.
-    pub(in crate::cli::talk) fn purged(&mut self, with: Option<PeerId>, before: Option<UnixTime>) {
-        self.tell(Told::Purged { with, before });
+    pub(in crate::cli::talk) fn purged(&mut self, purged: Purged) {
+        self.tell(Told::Purged(purged));
     }
 
     /// Tells why a message is not deleted.
