@@ -19,6 +19,7 @@ use super::trouble::{Fault, Loss, StoreTrouble, is_damage, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
+use crate::store::known_peers::Stamp;
 use crate::store::os;
 use crate::store::permissions::{Access, check_file, check_parents};
 use crate::time::UnixTime;
@@ -72,7 +73,47 @@ fn find_or_create(
 }
 
 /// As [`open`], of a file that is there and is only looked at: what would be written stays in memory.
+///
+/// # Errors
+/// `InUse` if somebody keeps writing it, whom no lock tells of: another machine that has mounted the same file system.
 pub(super) fn open_to_look(path: &Path) -> Result<(Database, Place), Error> {
+    look_until_still(path, || look_once(path))
+}
+
+/// How often a store is looked at that changes meanwhile.
+const LOOKS: u32 = 3;
+
+/// Looks again at what seems to be damaged and has changed since the look began: it was half written.
+pub(super) fn look_until_still<T>(
+    path: &Path,
+    mut look: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    for _ in 0..LOOKS {
+        let before = Stamp::of(path);
+        let looked = look();
+        let seems_damaged = looked.as_ref().is_err_and(tells_of_damage);
+        if !seems_damaged || Stamp::of(path) == before {
+            return looked;
+        }
+    }
+    Err(in_use(path))
+}
+
+/// Whether a store was found damaged, or half written.
+pub(super) fn tells_of_damage(error: &Error) -> bool {
+    let ErrorKind::Store(trouble) = error.kind() else {
+        return false;
+    };
+    matches!(trouble, StoreTrouble::Damaged(_) | StoreTrouble::Unreadable)
+}
+
+/// Somebody writes it whom no lock tells of.
+pub(super) fn in_use(path: &Path) -> Error {
+    let kind = ErrorKind::InUse { pid: None };
+    Error::new(path, Operation::Read, kind)
+}
+
+pub(super) fn look_once(path: &Path) -> Result<(Database, Place), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
     check_parents(path)?;
     let (file, _) = open_checked(path, false)?;

@@ -13,6 +13,7 @@ use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use super::view::View;
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, ErrorKind, Operation};
+use crate::store::known_peers::Stamp;
 use crate::text::caseless;
 
 /// What can be read of a store, to be exported.
@@ -63,22 +64,41 @@ impl Salvaged {
     /// what cannot be read.
     ///
     /// # Errors
-    /// Those of [`Salvaged::read`].
+    /// Those of [`Salvaged::read`]; `InUse` if something is missing, and somebody has written the file meanwhile.
     pub fn visit(
         path: &Path,
         secret: &StaticSecret,
         filter: &Filter,
         show: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Loss, Error> {
-        let open = || file::open_checked(path, false).map(|(file, _)| file);
-        let file = open().map_err(|error| unreadable(error, path))?;
-        let mut loss = visit_over(file, path, secret, filter, show)?;
-        let overlay = Overlay::unlocked(open()?);
-        let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
-        // Every row that is there may open, and others be gone.
-        loss.frame |= file::check_over(overlay, path).is_err();
-        Ok(loss)
+        let before = Stamp::of(path);
+        let visited = visit_file(path, secret, filter, show);
+        let seems_damaged = match &visited {
+            Ok(loss) => !loss.is_none(),
+            Err(error) => file::tells_of_damage(error),
+        };
+        if seems_damaged && Stamp::of(path) != before {
+            return Err(file::in_use(path));
+        }
+        visited
     }
+}
+
+/// As [`Salvaged::visit`], whoever writes the file.
+fn visit_file(
+    path: &Path,
+    secret: &StaticSecret,
+    filter: &Filter,
+    show: Show<'_>,
+) -> Result<Loss, Error> {
+    let open = || file::open_checked(path, false).map(|(file, _)| file);
+    let file = open().map_err(|error| unreadable(error, path))?;
+    let mut loss = visit_over(file, path, secret, filter, show)?;
+    let overlay = Overlay::unlocked(open()?);
+    let overlay = overlay.map_err(|error| Error::io(path, Operation::Read, error))?;
+    // Every row that is there may open, and others be gone.
+    loss.frame |= file::check_over(overlay, path).is_err();
+    Ok(loss)
 }
 
 /// All that `visit` shows.

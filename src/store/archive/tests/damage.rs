@@ -10,6 +10,75 @@ fn another_identity_gets_nothing() {
     assert_eq!(trouble_of(&error), StoreTrouble::OtherIdentity);
 }
 
+/// It was called damaged: a machine that had the same file system mounted for writing was in the midst of a change.
+#[test]
+fn what_somebody_else_writes_meanwhile_is_looked_at_again_and_is_no_damage() {
+    let place = Place::new();
+    drop(place.open(Keep::Off));
+    let path = place.path();
+    let whole = fs::read(&path).unwrap();
+    let half_written = |missing: usize| fs::write(&path, &whole[..whole.len() - missing]);
+    half_written(4_096).unwrap();
+    let mut looks = 0;
+    let looked = file::look_until_still(&path, || {
+        looks += 1;
+        let looked = file::look_once(&path);
+        match looks {
+            1 => half_written(8_192).unwrap(),
+            2 => fs::write(&path, &whole).unwrap(),
+            _ => {}
+        }
+        looked
+    });
+    assert!(looked.is_ok() && looks == 3);
+    drop(looked);
+    let mut looks = 0;
+    let looked = file::look_until_still(&path, || {
+        looks += 1;
+        half_written(looks * 4_096).unwrap();
+        file::look_once(&path)
+    });
+    let error = looked.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::InUse { pid: None }),
+        "{error}"
+    );
+    assert_eq!(looks, 3);
+    let mut looks = 0;
+    let looked = file::look_until_still(&path, || {
+        looks += 1;
+        file::look_once(&path)
+    });
+    let trouble = trouble_of(&looked.unwrap_err());
+    assert!(matches!(trouble, StoreTrouble::Damaged(_)), "{trouble:?}");
+    assert_eq!(looks, 1, "nobody writes it");
+}
+
+#[test]
+fn nothing_is_said_to_be_lost_of_what_somebody_else_writes_meanwhile() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    archive
+        .change(NOW, |it| it.queue(contact(7), &outgoing(name(1, 0), "x")))
+        .unwrap();
+    drop(archive);
+    let path = place.path();
+    let visit = |show: &mut dyn FnMut(Entry) -> bool| {
+        Salvaged::visit(&path, &secret(1), &Filter::default(), show)
+    };
+    assert!(visit(&mut |_| true).unwrap().is_none());
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let len = file.metadata().unwrap().len();
+    let error = visit(&mut |_| file.set_len(len - 4_096).is_ok()).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::InUse { pid: None }),
+        "{error}"
+    );
+    let error = visit(&mut |_| true).unwrap_err();
+    let trouble = trouble_of(&error);
+    assert_eq!(trouble, StoreTrouble::Unreadable, "nobody writes it");
+}
+
 #[test]
 fn the_file_names_nobody_and_says_nothing() {
     let place = Place::new();
