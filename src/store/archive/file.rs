@@ -178,9 +178,19 @@ fn create(path: &Path, secret: &StaticSecret, rng: &mut dyn CryptoRng) -> Result
     let file = options.open(&unfinished).map_err(fail)?;
     let made = as_backend(file, path)
         .and_then(|backend| make(backend, path, secret, rng).map(drop))
-        .and_then(|()| fs::rename(&unfinished, path).map_err(fail))
-        .and_then(|()| sync_parent(path).map_err(fail));
+        .and_then(|()| put_in_place(&unfinished, path, sync_parent).map_err(fail));
     made.inspect_err(|_| remove(&unfinished))
+}
+
+/// Gives a store its place. If the disk does not confirm that, there is none: what the next start would write there could go
+/// with it.
+pub(super) fn put_in_place(
+    unfinished: &Path,
+    path: &Path,
+    sync: fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    fs::rename(unfinished, path)?;
+    sync(path).inspect_err(|_| remove(path))
 }
 
 /// Makes a store where there is no byte yet.

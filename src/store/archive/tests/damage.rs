@@ -1,5 +1,8 @@
 //! What others can do with the file, and what damage does.
 
+use std::io;
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -52,6 +55,19 @@ fn what_somebody_else_writes_meanwhile_is_looked_at_again_and_is_no_damage() {
     let trouble = trouble_of(&looked.unwrap_err());
     assert!(matches!(trouble, StoreTrouble::Damaged(_)), "{trouble:?}");
     assert_eq!(looks, 1, "nobody writes it");
+}
+
+#[test]
+fn a_new_store_that_the_disk_does_not_confirm_is_not_left() {
+    let place = Place::new();
+    drop(place.open(Keep::Off));
+    let unfinished = place.path().with_extension("new");
+    fs::rename(place.path(), &unfinished).unwrap();
+    let full = |_: &Path| Err(io::ErrorKind::StorageFull.into());
+    file::put_in_place(&unfinished, &place.path(), full).unwrap_err();
+    assert!(!place.path().exists() && !unfinished.exists());
+    drop(place.open(Keep::Off));
+    assert!(place.path().exists());
 }
 
 #[test]
