@@ -5,7 +5,10 @@
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-use securechat::chat::{Draft, Event, FailReason, Messenger, Name, SendError, State, Update};
+use securechat::chat::{
+    Client, Draft, Event, FailReason, MemoryOutbox, Messenger, Name, Policy, RejectReason,
+    SendError, State, Update,
+};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::proto::{
@@ -133,11 +136,20 @@ fn start(seed: u8, trust: Trust, timestamps: u64) -> Messenger {
 }
 
 fn start_with(config: EndpointConfig, seed: u8, timestamps: u64) -> Messenger {
+    start_taking(Policy::default(), config, seed, timestamps)
+}
+
+fn start_taking(policy: Policy, config: EndpointConfig, seed: u8, timestamps: u64) -> Messenger {
     let secret = Arc::new(StaticSecret::from_bytes(&mut [seed; 32]));
     let range = Timestamp(timestamps)..Timestamp(timestamps + 1_000);
     let random = [seed.wrapping_add(u8::try_from(timestamps % 251).unwrap()); 32];
     let endpoint = Endpoint::new(config, secret, random, range, now(0));
-    Messenger::in_memory(endpoint, random, now(0))
+    let outbox = Box::new(MemoryOutbox::new(random));
+    Messenger::new(
+        endpoint,
+        Client::new(policy, outbox, random, now(0)),
+        now(0),
+    )
 }
 
 fn now(ms: u64) -> Instant {
@@ -202,6 +214,34 @@ fn a_message_that_is_not_taken_is_sent_and_no_more() {
     b.messenger.settle(now(60_000));
     pass(&mut a, &mut b, true, 60_000, 61_000);
     assert_eq!(a.states(name), [State::Sent, State::Delivered]);
+}
+
+#[test]
+fn what_a_peer_has_said_that_it_does_not_take_is_not_accepted_for_sending() {
+    let (mut a, mut b) = acquainted();
+    let policy = Policy {
+        largest: 10,
+        ..Policy::default()
+    };
+    b.messenger = start_taking(policy, EndpointConfig::default(), b.seed, 1_000);
+    b.knows(&a);
+    // Before it has said anything there is only its answer.
+    let early = a.send(&b, "11 bytes...", now(0));
+    pass(&mut a, &mut b, true, 0, 1_000);
+    let too_large = State::Failed(FailReason::Rejected(RejectReason::TooLarge));
+    assert_eq!(a.states(early).last(), Some(&too_large));
+
+    let contact = b.id().into();
+    let draft = |text: &str| Draft::text(text.to_owned(), UnixTime(0));
+    let error = SendError::TooLargeForPeer {
+        len: 11,
+        largest: 10,
+    };
+    let refused = a.messenger.send(contact, draft("11 bytes..."), now(1_000));
+    assert_eq!(refused, Err(error));
+    a.send(&b, "10 bytes..", now(1_000));
+    pass(&mut a, &mut b, true, 1_000, 2_000);
+    assert_eq!(b.texts(), ["10 bytes.."]);
 }
 
 #[test]

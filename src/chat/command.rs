@@ -64,6 +64,14 @@ pub enum SendError {
         /// The policy's limit.
         largest: usize,
     },
+    /// It is longer than what the peer takes, as that has said.
+    #[error("the message has {len} bytes, and the other side takes at most {largest}")]
+    TooLargeForPeer {
+        /// Its length in bytes.
+        len: usize,
+        /// What the peer takes.
+        largest: usize,
+    },
     /// It is to be text, and is no UTF-8.
     #[error("the message is to be text, and is no UTF-8")]
     NotText,

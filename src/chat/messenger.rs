@@ -45,10 +45,11 @@ pub struct Messenger {
 }
 
 impl Messenger {
-    /// Puts the two together. What the client's outbox brought along goes to peers that the endpoint
+    /// Puts the two together. Peers are told of the longest message that the client takes. What the client's outbox brought along goes to peers that the endpoint
     /// knows by now.
     #[must_use]
-    pub fn new(endpoint: Endpoint, client: Client, now: Instant) -> Self {
+    pub fn new(mut endpoint: Endpoint, client: Client, now: Instant) -> Self {
+        endpoint.announce_largest_message(client.policy().largest as u64);
         let mut messenger = Self {
             endpoint,
             client,
@@ -125,7 +126,20 @@ impl Messenger {
         earlier: &[Outgoing],
     ) -> Result<Outgoing, SendError> {
         self.check_contact(contact)?;
+        self.check_taken(contact, &draft)?;
         self.client.prepare_after(contact, draft, earlier)
+    }
+
+    /// What the peer has said that it does not take is not sent. One of which it says so later it turns away.
+    fn check_taken(&self, contact: ContactId, draft: &Draft) -> Result<(), SendError> {
+        let said = self.endpoint.largest_message(contact.peer());
+        let largest = said.and_then(|it| usize::try_from(it).ok());
+        match (draft.body.len(), largest) {
+            (len, Some(largest)) if len > largest => {
+                Err(SendError::TooLargeForPeer { len, largest })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The second half of [`Messenger::send`]: accepts a prepared message.

@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
-use crate::proto::limits::MESSAGE_MAX_LEN;
 use crate::wire::frame::Hello;
 use crate::wire::limits::{CAPABILITY_VERIFY, NICKNAME_MAX_LEN, VERSION};
 
@@ -54,14 +53,14 @@ pub struct EndpointConfig {
 
 impl EndpointConfig {
     /// What we say of ourselves at the beginning of every connection.
-    pub(super) fn hello(&self, signing_key: VerifyingKey) -> Hello<'_> {
+    pub(super) fn hello(&self, signing_key: VerifyingKey, largest_message: u64) -> Hello<'_> {
         let nickname = self.nickname.as_deref().unwrap_or_default();
         let end = nickname.floor_char_boundary(NICKNAME_MAX_LEN);
         let is_old = self.without_verify_for_testing_only;
         Hello {
             oldest_version: VERSION,
             newest_version: VERSION,
-            largest_message: MESSAGE_MAX_LEN as u64,
+            largest_message,
             capabilities: if is_old { 0 } else { CAPABILITY_VERIFY },
             signing_key,
             nickname: nickname.as_bytes().get(..end).unwrap_or_default(),

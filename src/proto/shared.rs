@@ -18,7 +18,7 @@ use crate::proto::guard::Guard;
 use crate::proto::job::{Accept, Job, Work};
 use crate::proto::key_table::KeyTable;
 use crate::proto::limit::Source;
-use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS};
+use crate::proto::limits::{MAX_ANSWERS, MAX_EVENTS, MAX_JOBS, MESSAGE_MAX_LEN};
 use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
 use crate::proto::route::Route;
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) config: EndpointConfig,
     pub(super) local: Arc<StaticSecret>,
     pub(super) id: PeerId,
+    /// Bytes of the longest message that the layer above takes.
+    pub(super) largest_message: u64,
     /// What others are to check our signatures with.
     pub(super) signing_key: VerifyingKey,
     pub(super) keys: Arc<KeyTable>,
@@ -83,6 +85,7 @@ impl Shared {
         let id = local.public();
         Self {
             config,
+            largest_message: MESSAGE_MAX_LEN as u64,
             signing_key: local.verifying_key(),
             local,
             id,

@@ -36,6 +36,18 @@ impl Endpoint {
         self.peers.get(&peer)?.generation()
     }
 
+    /// Sets what is announced at the beginning of every later connection: the longest message that the layer above takes, in
+    /// bytes. `MESSAGE_MAX_LEN` before.
+    pub const fn announce_largest_message(&mut self, len: u64) {
+        self.shared.largest_message = len;
+    }
+
+    /// Bytes of the longest message that a peer takes, as far as it has said so on the connection that stands.
+    #[must_use]
+    pub fn largest_message(&self, peer: PeerId) -> Option<u64> {
+        self.peers.get(&peer)?.largest_message()
+    }
+
     /// Says that something waits for a peer: a session is sought at its addresses, and kept, until
     /// [`Endpoint::rest`] or until the peer ends it or refuses.
     pub fn seek(&mut self, peer: PeerId, now: Instant) {

@@ -14,6 +14,8 @@ use crate::time::Instant;
 pub struct Habits {
     /// What is sent and accepted.
     pub policy: Policy,
+    /// Whether its program announces the longest message that there may be, whatever its user takes, as an earlier one.
+    pub announces_all: bool,
     /// Messages that may wait for one contact.
     pub outbox_messages: usize,
     /// Bytes of messages that may wait for one contact.
@@ -28,6 +30,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
+            announces_all: false,
             outbox_messages: OUTBOX_MAX_MESSAGES,
             outbox_bytes: OUTBOX_MAX_BYTES,
             thinks: Duration::ZERO,

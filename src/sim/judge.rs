@@ -178,6 +178,7 @@ impl Judge {
         let is_right = match answer {
             Ok(_) => !(is_long || is_full || is_heavy),
             Err(SendError::TooLarge { .. }) => is_long,
+            Err(SendError::TooLargeForPeer { largest, .. }) => len > largest,
             Err(SendError::Outbox(OutboxError::TooMany)) => is_full,
             Err(SendError::Outbox(OutboxError::TooMuch)) => is_heavy,
             Err(SendError::UnknownContact) => !node.trusts(way.1),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::chat::{self, ContactId, Messenger, Name, Update};
 use crate::crypto::{Psk, StaticSecret};
 use crate::id::{PeerId, Timestamp};
+use crate::proto::limits::MESSAGE_MAX_LEN;
 use crate::proto::{
     Endpoint, EndpointConfig, Event, Incoming, Job, PeerConfig, SessionStatus, Shown, Transmit,
 };
@@ -287,7 +288,12 @@ impl Node {
         }
         let client = self.habits.client(self.rng.seed(), local);
         self.stop();
-        self.messenger = Some(Messenger::new(endpoint, client, local));
+        let mut messenger = Messenger::new(endpoint, client, local);
+        if self.habits.announces_all {
+            let len = MESSAGE_MAX_LEN as u64;
+            messenger.endpoint_mut().announce_largest_message(len);
+        }
+        self.messenger = Some(messenger);
         self.process += 1;
         self.started = now;
     }

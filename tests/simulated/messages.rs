@@ -128,6 +128,8 @@ pub fn random_habits(rng: &mut SimRng) -> Habits {
     let mut habits = Habits::default();
     if rng.chance(400_000) {
         habits.policy.largest = [300_000, 100_000, 2_000][rng.index(3)];
+        // Some find out only when it is turned away.
+        habits.announces_all = habits.policy.largest == 2_000;
     }
     if rng.chance(300_000) {
         habits.policy.life = rng.up_to(secs(200)) + secs(5);
@@ -233,7 +235,12 @@ fn burst(world: &mut World, from: NodeId, to: NodeId, len: usize, most: usize) {
     for _ in 0..most {
         match world.send_bytes(from, to, len) {
             Some(Ok(_)) => {}
-            None | Some(Err(SendError::UnknownContact | SendError::TooLarge { .. })) => return,
+            None
+            | Some(Err(
+                SendError::UnknownContact
+                | SendError::TooLarge { .. }
+                | SendError::TooLargeForPeer { .. },
+            )) => return,
             Some(Err(SendError::Outbox(error))) => {
                 assert_ne!(error, OutboxError::Unavailable);
                 return;

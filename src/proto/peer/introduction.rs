@@ -13,6 +13,7 @@ use crate::wire::limits::{CAPABILITY_VERIFY, VERSION};
 pub(super) struct Introduction {
     signing_key: VerifyingKey,
     newest_version: u16,
+    largest_message: u64,
     capabilities: u64,
 }
 
@@ -21,6 +22,7 @@ impl From<&Hello<'_>> for Introduction {
         Self {
             signing_key: hello.signing_key,
             newest_version: hello.newest_version,
+            largest_message: hello.largest_message,
             capabilities: hello.capabilities,
         }
     }
@@ -40,6 +42,11 @@ impl Peer {
     pub(super) fn can_verify(&self) -> Option<bool> {
         let capabilities = self.introduction?.capabilities;
         Some(capabilities & CAPABILITY_VERIFY != 0)
+    }
+
+    /// Bytes of the longest message that the peer takes, once it has introduced itself.
+    pub(in crate::proto) fn largest_message(&self) -> Option<u64> {
+        Some(self.introduction?.largest_message)
     }
 
     /// Remembers what the peer said of itself, and tells the owner.

@@ -37,7 +37,7 @@ impl Peer {
             return None;
         };
         let keepalive = core::mem::take(&mut self.keepalive_due);
-        let hello = shared.config.hello(shared.signing_key);
+        let hello = (shared.config).hello(shared.signing_key, shared.largest_message);
         let connection = self.connection.as_mut()?;
         let packet =
             match connection.poll(&hello, keepalive, &mut shared.rng, &mut shared.scratch, now) {
