@@ -302,47 +302,13 @@ impl Goal {
         (reach.state == Stage::Trying).then_some((reach.peer, address))
     }
 
-    /// The peer that has not answered in time.
-    pub(super) fn overdue(&self, now: Instant) -> Option<PeerId> {
+    /// What has not come about in time, because its peer has not answered.
+    pub(super) fn overdue(&self, now: Instant) -> Option<&Reach> {
         let Self::Reach(reach) = self else {
             return None;
         };
         let is_due = self.remaining(now).is_some_and(|left| left.is_zero());
-        is_due.then_some(reach.peer)
-    }
-
-    /// Why the peer has not answered in time, as far as can be told.
-    pub(super) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
-        let Self::Reach(reach) = self else {
-            // Nobody is called.
-            return Error::NoSuchPeer {
-                name: peer.label,
-                similar: None,
-            };
-        };
-        let Some(address) = reach.addresses.first().copied() else {
-            let reason = safe_line(&ResolveError::Temporary.to_string());
-            return not_found(&reach.host, reason);
-        };
-        let after = Duration::from_secs(now.saturating_since(reach.started).as_secs());
-        // Of the two only an answer needs the peer's key.
-        if reach.has_other_psk {
-            return Error::OtherPsk {
-                peer,
-                address,
-                after,
-                tries,
-            };
-        }
-        if reach.is_closed() {
-            return Error::PortClosed { peer, address };
-        }
-        Error::NoAnswer {
-            peer,
-            address,
-            after,
-            tries,
-        }
+        is_due.then_some(reach)
     }
 
     /// What was in the way of somebody who has not answered at all.
@@ -506,6 +472,33 @@ impl Reach {
     /// Whether it is given up when its time is over. There was time for somebody who has been there, and there are others.
     const fn gives_up(&self) -> bool {
         !self.retries() && !self.again.has_stood
+    }
+
+    /// Why the peer has not answered in time, as far as can be told.
+    pub(super) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
+        let Some(address) = self.addresses.first().copied() else {
+            let reason = safe_line(&ResolveError::Temporary.to_string());
+            return not_found(&self.host, reason);
+        };
+        let after = Duration::from_secs(now.saturating_since(self.started).as_secs());
+        // Of the two only an answer needs the peer's key.
+        if self.has_other_psk {
+            return Error::OtherPsk {
+                peer,
+                address,
+                after,
+                tries,
+            };
+        }
+        if self.is_closed() {
+            return Error::PortClosed { peer, address };
+        }
+        Error::NoAnswer {
+            peer,
+            address,
+            after,
+            tries,
+        }
     }
 
     /// Whether all addresses reported a closed port.

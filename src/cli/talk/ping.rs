@@ -247,9 +247,9 @@ impl Pinging {
         if let Some(look_up) = self.goal.look_up(now) {
             look_up.start(&self.network.sender);
         }
-        if let Some(peer) = self.goal.overdue(now) {
-            let tries = self.tries(peer)?;
-            return Err(self.goal.failure(self.peer.clone(), tries, now));
+        if let Some(reach) = self.goal.overdue(now) {
+            let tries = self.tries(reach.peer)?;
+            return Err(reach.failure(self.peer.clone(), tries, now));
         }
         if self.is_undecided && now >= self.give_up {
             let words =

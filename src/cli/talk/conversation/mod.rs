@@ -452,9 +452,10 @@ impl Conversation {
                 self.tell_link(peer, Change::PortClosed { address }, words);
             }
         }
-        if let Some(peer) = self.goal.overdue(now) {
+        if let Some(reach) = self.goal.overdue(now) {
+            let peer = reach.peer;
             let tries = self.status(peer)?.map_or(0, |status| status.tries);
-            self.give_up(peer, self.goal.failure(self.peer(&peer), tries, now))?;
+            self.give_up(peer, reach.failure(self.peer(&peer), tries, now))?;
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.reach(peer, &addresses)?;
