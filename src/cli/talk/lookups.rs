@@ -25,6 +25,9 @@ const AFTER_SUCCESS: [Duration; 2] = [Duration::from_secs(30), Duration::from_se
 /// When a look-up that has not come back is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Look-ups that are under way, each a thread that cannot be ended: beside so many no other is made.
+const MAX_UNDER_WAY: usize = 3;
+
 /// A look-up that is to be made now.
 #[derive(Debug)]
 pub(super) struct LookUp {
@@ -52,6 +55,8 @@ pub(super) struct LookUps {
     due: Option<Instant>,
     /// When the one that is under way is given up.
     given_up: Option<Instant>,
+    /// How many have not come back, with those that were given up.
+    under_way: usize,
     /// How many in a row came to the same.
     row: usize,
     /// Why the last one found nothing.
@@ -66,6 +71,7 @@ impl LookUps {
             family,
             due: Some(now),
             given_up: None,
+            under_way: 0,
             row: 0,
             failure: None,
         }
@@ -76,9 +82,10 @@ impl LookUps {
         self.failure
     }
 
-    /// When the next is due: not while one is under way, be that in vain.
+    /// When the next is due: not while one is under way, until that is given up, nor beside too many of which none comes back.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
+            .filter(|_| self.under_way < MAX_UNDER_WAY)
             .map(|due| self.given_up.map_or(due, |end| due.max(end)))
     }
 
@@ -97,6 +104,7 @@ impl LookUps {
         self.due().filter(|due| *due <= now)?;
         self.due = (repeats && self.is_name()).then_some(now);
         self.given_up = Some(now + PATIENCE);
+        self.under_way += 1;
         Some(LookUp {
             host: self.host.clone(),
             family: self.family,
@@ -112,6 +120,7 @@ impl LookUps {
         now: Instant,
     ) -> bool {
         self.given_up = None;
+        self.under_way = self.under_way.saturating_sub(1);
         let failure = found.as_ref().err().copied();
         if failure.is_some() != self.failure.is_some() {
             self.row = 0;
@@ -213,6 +222,21 @@ mod tests {
         assert!(look_ups.take(true, at(60)).is_some());
         assert!(look_ups.take(false, at(120)).is_some());
         assert_eq!(look_ups.due(), None, "nobody wants another");
+    }
+
+    #[test]
+    fn of_look_ups_that_do_not_come_back_three_are_made_until_one_is_back() {
+        let mut look_ups = of("chat.example.org:9");
+        let made = |look_ups: &mut LookUps, from: u64| {
+            let times = (from..from + 1_000).filter(|it| look_ups.take(true, at(*it)).is_some());
+            times.collect::<Vec<_>>()
+        };
+        assert_eq!(made(&mut look_ups, 0), [0, 60, 120]);
+        assert_eq!(look_ups.due(), None, "nothing wakes the loop for it");
+        look_ups.hurry(at(1_000));
+        assert!(made(&mut look_ups, 1_000).is_empty());
+        look_ups.on_end(&Err(ResolveError::Temporary), true, at(2_000));
+        assert_eq!(made(&mut look_ups, 2_000), [2_001]);
     }
 
     #[test]
