@@ -32,7 +32,7 @@ impl Conversation {
             } => self.on_established(peer, address, initiator)?,
             Event::Waiting { peer } => {
                 self.on_kept_out(peer)?;
-                self.link(peer).has_said_no = false;
+                self.link(peer).said_no = None;
                 let who = self.who(&peer);
                 self.tell(&Fact::Waiting { who });
             }
@@ -206,7 +206,7 @@ impl Conversation {
     /// has stayed when the other side said no.
     pub(super) fn stays_after(&self, peer: PeerId) -> bool {
         let link = self.state.links.get(&peer);
-        self.face.is_screen() && link.is_some_and(|link| link.has_stood || link.has_said_no)
+        self.face.is_screen() && link.is_some_and(|link| link.has_stood || link.said_no.is_some())
     }
 
     /// Whom this program was to reach cannot be reached. That is its end, unless others have talked on its screen: their
@@ -237,9 +237,11 @@ impl Conversation {
         };
         self.tell(&fact);
         self.forget_confirmed(peer);
+        let now = self.clock.now();
         let link = self.link(peer);
         // Whoever had let us in, and puts us out, is asked about us when we come again.
-        link.has_said_no = reason == CloseReason::Declined && link.since.is_none();
+        let has_said_no = reason == CloseReason::Declined && link.since.is_none();
+        link.said_no = has_said_no.then_some(now);
         link.fall();
         link.why = Some(why.clone());
         link.has_left = reason == CloseReason::Goodbye;

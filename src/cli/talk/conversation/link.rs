@@ -1,8 +1,11 @@
 //! What this run knows about the session with a peer.
 
+use std::time::Duration;
+
 use crate::cli::talk::conversation::quality::Told;
+use crate::proto::limits::GUEST_LIFE;
 use crate::text::Safe;
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 /// As far as it is not the core's.
 #[derive(Debug, Default)]
@@ -23,8 +26,8 @@ pub(super) struct Link {
     pub(super) has_left: bool,
     /// It has said that it wants nothing of us.
     pub(super) wants_nothing: bool,
-    /// It did so when it was asked about us, and is not asked again about this run.
-    pub(super) has_said_no: bool,
+    /// When it did so, being asked about us: for [`GUEST_LIFE`] it is not asked again about this run.
+    pub(super) said_no: Option<Instant>,
     /// It showed another signing key than before.
     pub(super) has_another_key: bool,
     /// Why the last one ended, or none came about.
@@ -42,6 +45,12 @@ impl Link {
     pub(super) fn fall(&mut self) {
         (self.since, self.is_silent) = (None, false);
         (self.is_unreachable, self.is_known_away) = (false, false);
+    }
+
+    /// How long its program refuses us without asking, because its user has said no.
+    pub(super) fn is_refused_for(&self, now: Instant) -> Option<Duration> {
+        let passed = now.saturating_since(self.said_no?);
+        Some(GUEST_LIFE.saturating_sub(passed))
     }
 
     /// Whether the session is not over, be it silent or at rest.

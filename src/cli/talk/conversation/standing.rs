@@ -24,6 +24,8 @@ pub(super) struct Way<'a> {
     is_revoked: bool,
     /// When it is called again, if that is up to us.
     again: Option<Duration>,
+    /// How long it refuses us without asking, because its user has said no when asked.
+    is_refused_for: Option<Duration>,
     /// Whether its address is being looked up.
     is_sought: bool,
     /// What the network says about the address where it is looked for.
@@ -39,13 +41,15 @@ impl Conversation {
         let status = self.status(peer)?;
         let address = status.and_then(|status| status.address);
         let is_revoked = self.profile.contacts.known().is_revoked(&peer);
+        let link = self.state.links.get(&peer);
         Ok(Way {
             peer: self.peer(&peer),
             is_aside: self.is_aside(&peer) && !is_revoked,
             is_revoked,
             status,
             complaint: address.and_then(|at| self.complaint_about(&at, self.clock.now())),
-            link: self.state.links.get(&peer),
+            link,
+            is_refused_for: link.and_then(|link| link.is_refused_for(self.clock.now())),
             again: self.calls_in(&peer),
             is_sought: self.goal.inquires_about(&peer) || self.calls.inquires_about(&peer),
             keeps: !self.profile.is_of_this_run(),
@@ -235,6 +239,17 @@ impl Way<'_> {
         Some(Safe::from(address) + words)
     }
 
+    /// How somebody who has said no is asked once more: another run is another call.
+    fn how_to_be_asked_about(&self) -> Safe {
+        match self.is_refused_for.map(|it| it.as_secs().div_ceil(60)) {
+            Some(0) | None => "your next message has it asked once more".into(),
+            Some(minutes) => {
+                let words = "to have it asked once more, start this program anew, or write in ";
+                Safe::from(words) + minutes + " min"
+            }
+        }
+    }
+
     /// What is tried next.
     pub(super) fn next(&self) -> Safe {
         let Some(status) = self.status else {
@@ -265,9 +280,7 @@ impl Way<'_> {
             None if status.tries > 0 => "calling".into(),
             None if self.is_sought => "its address is being looked up".into(),
             None if status.address.is_none() => "no address is known, so it has to call".into(),
-            None if self.link.is_some_and(|link| link.has_said_no) => {
-                "to have it asked once more, start this program anew".into()
-            }
+            None if self.is_refused_for.is_some() => self.how_to_be_asked_about(),
             None if self.link.is_some_and(|link| link.wants_nothing) => {
                 "your next message asks it to take you in again".into()
             }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::cli::Globals;
 use crate::cli::talk::conversation::screen::link_status;
-use crate::time::UnixTime;
+use crate::time::{Instant, UnixTime};
 
 static OUT: LazyLock<Out> = LazyLock::new(|| Out::new(&Globals::default()));
 
@@ -46,6 +46,7 @@ fn way(status: SessionStatus, link: &Link) -> Way<'_> {
         status: Some(status),
         link: Some(link),
         again: None,
+        is_refused_for: None,
         is_sought: false,
         complaint: None,
         keeps: true,
@@ -256,6 +257,7 @@ fn what_the_network_says_is_part_of_the_reason() {
             status: Some(calls),
             link,
             again: None,
+            is_refused_for: None,
             is_sought: false,
             complaint: Some(complaint),
             keeps: true,
@@ -527,4 +529,30 @@ fn while_attempts_go_on_the_next_is_told_and_not_the_next_look_up() {
     };
     let [_, sentence] = told(calls, &Link::default(), Some(Duration::from_secs(10)));
     assert!(sentence.ends_with("; trying again in 50 s"), "{sentence}");
+}
+
+/// It was told to start anew for as long as it ran, though what was said after five minutes was asked about.
+#[test]
+fn who_has_said_no_is_asked_once_more_by_another_run_or_after_a_while() {
+    let no = Link {
+        wants_nothing: true,
+        said_no: Some(Instant::ZERO),
+        ..Link::default()
+    };
+    let status = SessionStatus {
+        address: Some("192.0.2.7:7419".parse().unwrap()),
+        ..NOBODY
+    };
+    let next = |seconds| {
+        let now = Instant::ZERO + Duration::from_secs(seconds);
+        let way = Way {
+            is_refused_for: no.is_refused_for(now),
+            ..way(status, &no)
+        };
+        way.next().to_string()
+    };
+    let words = "to have it asked once more, start this program anew, or write in ";
+    assert_eq!(next(1), format!("{words}5 min"));
+    assert_eq!(next(299), format!("{words}1 min"));
+    assert_eq!(next(300), "your next message has it asked once more");
 }
