@@ -286,6 +286,19 @@ impl Calls {
         }
     }
 
+    /// Somebody has answered that there is no session, or not yet: what stood before counts for none that begins later.
+    pub(super) fn on_kept_out(&mut self, peer: &PeerId) {
+        if let Some(call) = self.of.get_mut(peer) {
+            call.stands = None;
+        }
+    }
+
+    /// Somebody has ended a session for good, or was put out: calls nobody there by itself.
+    pub(super) fn on_refused(&mut self, peer: &PeerId) {
+        self.let_be(peer);
+        self.on_kept_out(peer);
+    }
+
     /// A session ended, or a call came to nothing.
     pub(super) fn on_end(&mut self, peer: &PeerId, now: Instant) {
         if let Some(call) = self.of.get_mut(peer) {

@@ -63,6 +63,23 @@ fn whose_program_does_not_fit_ours_is_called_more_and_more_rarely_until_it_is_an
     assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::ZERO));
 }
 
+/// A session that a refusal had ended counted as standing on, and the next one as a long one.
+#[test]
+fn what_stood_before_a_refusal_does_not_count_for_what_stands_after_it() {
+    for refuse in [Calls::on_kept_out, Calls::on_refused] {
+        let mut calls = calls();
+        let misfit = |calls: &mut Calls, second| {
+            calls.on_established(&BOB, at(second));
+            calls.on_misfit(&BOB, at(second + 1));
+            calls.calls_in(&BOB, at(second + 1)).unwrap().as_secs()
+        };
+        assert_eq!(misfit(&mut calls, 0), 5);
+        calls.on_established(&BOB, at(10));
+        refuse(&mut calls, &BOB);
+        assert_eq!(misfit(&mut calls, 100), 60);
+    }
+}
+
 #[test]
 fn in_another_network_whoever_waits_for_a_call_has_it_at_once() {
     let mut calls = calls();

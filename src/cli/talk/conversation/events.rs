@@ -176,6 +176,7 @@ impl Conversation {
     fn on_kept_out(&mut self, peer: PeerId) -> Result<(), Error> {
         self.forget_confirmed(peer);
         self.link(peer).fall();
+        self.calls.on_kept_out(&peer);
         // The port that it answers from is open by now.
         if let Some(address) = self.address_of(peer)? {
             self.state.complaints.remove(&address);
@@ -249,7 +250,7 @@ impl Conversation {
         link.has_another_key = reason == CloseReason::SigningKeyChanged;
         match reason {
             CloseReason::WordsDiffer => self.calls.forget(&[peer]),
-            CloseReason::Declined | CloseReason::SigningKeyChanged => self.calls.let_be(&peer),
+            CloseReason::Declined | CloseReason::SigningKeyChanged => self.calls.on_refused(&peer),
             CloseReason::Goodbye => self.calls.on_left(&peer, self.clock.now()),
             CloseReason::TheySayViolation | CloseReason::Violation | CloseReason::Unsupported => {
                 self.calls.on_misfit(&peer, self.clock.now());
