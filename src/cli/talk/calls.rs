@@ -38,7 +38,7 @@ const MAX_INQUIRIES: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Look-ups of a host that were given up and have not come back, each a thread that cannot be ended: beyond so many no other
 /// is made,
-const MAX_STUCK: usize = 3;
+pub(super) const MAX_STUCK: usize = 3;
 /// and of all hosts beyond so many none for a program.
 const MAX_ALL_STUCK: usize = 4 * MAX_INQUIRIES;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::Error;
 use crate::cli::talk::aim::why_gone;
-use crate::cli::talk::calls::Inquiry;
+use crate::cli::talk::calls::{Inquiry, MAX_STUCK};
 use crate::cli::talk::conversation::{Conversation, Typist};
 use crate::cli::talk::fact::{Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
@@ -30,6 +30,8 @@ pub(super) enum Called {
     Now,
     /// It is connected.
     Before,
+    /// Earlier look-ups of its host hang: once one of them has come back.
+    Later,
 }
 
 impl Conversation {
@@ -243,12 +245,22 @@ impl Conversation {
                 let words = self.label(&peer) + " is connected already";
                 self.warn_about(peer, words);
             }
+            Ok(Called::Later) => self.tell_stuck(peer),
             Err(Error::NoAddress { peer: who, .. }) => {
                 let words = Safe::from("no address of ") + who.label;
                 self.warn_about(peer, words + " is known; it has to call");
             }
             Err(error) => self.complain(&error),
         }
+    }
+
+    /// Says that nothing can be looked up now, and what is tried.
+    fn tell_stuck(&mut self, peer: PeerId) {
+        let host = self.saved_host(&peer);
+        let host = host.map_or_else(Safe::default, |host| safe_line(host.host()));
+        let words = Safe::from("cannot look up ") + host + " now: " + MAX_STUCK + " look-ups of it";
+        let words = words + " have not come back; what one of them finds is called, and once one";
+        self.warn_about(peer, words + " is back it is looked up again");
     }
 
     /// Calls somebody whose address is known: from now on, or once if that is only where it was met. Who is connected is
@@ -274,8 +286,16 @@ impl Conversation {
             self.calls.let_be(&peer);
             return Ok(Called::Before);
         }
-        if self.saved_host(&peer).is_none() {
-            self.call_back(peer)?;
+        match self.saved_host(&peer) {
+            Some(host) if self.calls.is_stuck(&host) => {
+                // Where it was met it may be yet.
+                if self.address_of(peer)?.is_some() {
+                    self.call_back(peer)?;
+                }
+                return Ok(Called::Later);
+            }
+            Some(_) => {}
+            None => self.call_back(peer)?,
         }
         Ok(Called::Now)
     }

@@ -260,7 +260,7 @@ impl Conversation {
             Call::Connect(somebody) => {
                 let peer = self.peer_to_talk_to(&somebody.peer)?;
                 Ok(match self.call(peer)? {
-                    Called::Now => json!({}),
+                    Called::Now | Called::Later => json!({}),
                     Called::Before => json!({ "connected": true }),
                 })
             }

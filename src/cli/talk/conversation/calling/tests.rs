@@ -568,3 +568,28 @@ fn whose_look_up_never_comes_back_is_called_again_and_it_is_said_why_not_yet() {
         .unwrap();
     assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
 }
+
+/// Nothing was said, as if it were called.
+#[test]
+fn who_is_called_while_all_look_ups_hang_is_told_so_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let known = format!("bob {} addr=chat.example.org:7419\n", key_text(&BOB));
+    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
+    let (name, now) = (host("chat.example.org:7419"), talk.clock.now());
+    let [first, ..] = [0; MAX_STUCK].map(|_| {
+        let inquiry = talk.calls.inquire(BOB, name.clone(), Family::Any, false);
+        talk.calls.give_up(now);
+        inquiry
+    });
+    talk.calls.give_up(now + Duration::from_secs(60));
+    let says = |talk: &mut Conversation| {
+        talk.call_now(BOB);
+        core::mem::take(&mut talk.state.told_to_people_for_testing_only)
+    };
+    let words = Safe::join(says(&mut talk), "\n").to_string();
+    let said = "cannot look up chat.example.org now: 3 look-ups of it have not come back; ";
+    assert!(words.starts_with(said), "{words}");
+    talk.on_found(first, Ok(vec![SOMEWHERE.parse().unwrap()]))
+        .unwrap();
+    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
+}
