@@ -471,6 +471,20 @@ fn stealth_answers_strangers_nothing_and_friends_as_ever() {
 }
 
 #[test]
+fn whoever_is_turned_away_is_counted() {
+    for (trust, stealth, is_counted) in [
+        (Trust::Strict, false, true),
+        (Trust::Strict, true, true),
+        (Trust::Ask, false, false),
+    ] {
+        let pair = stranger_calls(11, trust, stealth);
+        let stats = pair.node(pair.b).endpoint().unwrap().stats();
+        let calls = stats.turned_away.map(|it| it.calls);
+        assert_eq!(calls.is_some_and(|it| it > 0), is_counted, "{trust:?}");
+    }
+}
+
+#[test]
 fn a_revoked_key_gets_nothing_ever() {
     for trust in [Trust::Ask, Trust::New, Trust::Strict] {
         let mut pair = Pair::strangers(9, EndpointConfig::default(), policy(trust, false));

@@ -7,7 +7,7 @@ use crate::cli::args::StatusArgs;
 use crate::cli::control::{Params, Running};
 use crate::cli::history;
 use crate::cli::json::{self, Versioned};
-use crate::cli::talk::{PeerStatus, Status};
+use crate::cli::talk::{PeerStatus, Status, TurnedAway};
 use crate::cli::turn::PATIENCE;
 use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity};
 use crate::control::IS_SUPPORTED;
@@ -139,6 +139,9 @@ fn lines(status: &Status, out: &Out) -> Vec<Safe> {
         let words = Safe::from("  transfer: ") + bytes(traffic.bytes_in) + " received, ";
         lines.push(words + bytes(traffic.bytes_out) + " sent");
     }
+    if let Some(calls) = &status.turned_away {
+        lines.push(Safe::from("  ") + turned_away(calls));
+    }
     if let Some(path) = &status.key_log {
         lines.push(Safe::from("  KEYS ARE WRITTEN TO: ") + safe_line(path) + " (--trace-keys)");
     }
@@ -147,6 +150,13 @@ fn lines(status: &Status, out: &Out) -> Vec<Safe> {
         lines.extend(of_peer(peer));
     }
     lines
+}
+
+/// `turned away: 3 calls of keys that are not saved, the last 5.0 s ago`.
+pub(super) fn turned_away(calls: &TurnedAway) -> Safe {
+    let noun = if calls.calls == 1 { " call" } else { " calls" };
+    let words = Safe::from("turned away: ") + calls.calls + noun + " of keys that are not saved";
+    words + ", the last " + safe_line(&ago(calls.last_ms))
 }
 
 fn of_peer(peer: &PeerStatus) -> Vec<Safe> {

@@ -22,7 +22,7 @@ use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
 use crate::proto::route::Route;
 use crate::proto::ruling::{Finding, Message, Ruling};
-use crate::proto::stats::DropReason;
+use crate::proto::stats::{DropReason, TurnedAway};
 use crate::time::Instant;
 use crate::wire::limits::MESSAGE1_LEN;
 use crate::wire::packet::Init;
@@ -182,6 +182,7 @@ impl Endpoint {
             return Err(DropReason::Overflow);
         }
         if !self.peers.contains(&id) && !self.admit_unknown((id, payload.connection), from, now)? {
+            TurnedAway::count(&mut self.shared.turned_away, now);
             return Ok(Welcome::Refused);
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;

@@ -13,7 +13,7 @@ use crate::proto::limits::{
     GUEST_LIFE, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, MAX_NEWCOMERS_PER_SOURCE, MAX_PINNED,
 };
 use crate::proto::peer::{Arrival, Peer, Standing};
-use crate::proto::stats::DropReason;
+use crate::proto::stats::{DropReason, TurnedAway};
 use crate::proto::timer::Timer;
 use crate::time::Instant;
 
@@ -35,6 +35,7 @@ impl Endpoint {
         now: Instant,
     ) -> Result<bool, DropReason> {
         if self.shared.config.stealth {
+            TurnedAway::count(&mut self.shared.turned_away, now);
             return Err(DropReason::NotWelcome);
         }
         let (since, source) = (now, from);

@@ -450,6 +450,7 @@ impl Endpoint {
     pub fn stats(&self) -> Stats {
         Stats {
             dropped: self.shared.dropped().clone(),
+            turned_away: self.shared.turned_away,
             peers: self.peers.len(),
             guests: self.peers.iter().filter(|peer| peer.is_guest()).count(),
             keypairs: self.shared.keys.len(),

@@ -59,7 +59,7 @@ pub use keypair::Keypair;
 pub use route::Route;
 pub use ruling::{Finding, Ruling};
 pub use screen::{Incoming, Screen, Screened};
-pub use stats::{DropReason, Stats};
+pub use stats::{DropReason, Stats, TurnedAway};
 pub use streams::StreamEvent;
 pub use timer::Timer;
 pub use transmit::{Datagram, Transmit, Unsealed};

@@ -23,7 +23,7 @@ use crate::proto::reassembly::Reassembly;
 use crate::proto::rng::CoreRng;
 use crate::proto::route::Route;
 use crate::proto::ruling::Ruling;
-use crate::proto::stats::DropReason;
+use crate::proto::stats::{DropReason, TurnedAway};
 use crate::proto::timer::Timers;
 use crate::proto::transmit::{Datagram, Transmit};
 use crate::time::Instant;
@@ -66,6 +66,7 @@ pub(super) struct Shared {
     stranger_jobs: VecDeque<(Source, Accept)>,
     timestamps: Timestamps,
     dropped: BTreeMap<DropReason, u64>,
+    pub(super) turned_away: Option<TurnedAway>,
     epoch: Epoch,
     /// When unauthenticated senders may cause the next hint.
     next_hint: Instant,
@@ -111,6 +112,7 @@ impl Shared {
             stranger_jobs: VecDeque::new(),
             timestamps: Timestamps::new(timestamps),
             dropped: BTreeMap::new(),
+            turned_away: None,
             epoch: Epoch::default(),
             next_hint: Instant::ZERO,
         }

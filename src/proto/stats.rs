@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::time::Instant;
+
 /// Why a datagram was dropped in silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
 pub enum DropReason {
@@ -48,11 +50,34 @@ pub enum DropReason {
     Overflow,
 }
 
+/// Whole calls of unknown keys that were refused, or not answered under [`stealth`](crate::proto::EndpointConfig::stealth).
+/// Whoever holds our key raises the number as he likes: it is no list, and costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// How many there were.
+    pub calls: u64,
+    /// When the last one was.
+    pub last: Instant,
+}
+
+impl TurnedAway {
+    /// One more.
+    pub(super) fn count(counted: &mut Option<Self>, now: Instant) {
+        let before = counted.map_or(0, |it| it.calls);
+        *counted = Some(Self {
+            calls: before.saturating_add(1),
+            last: now,
+        });
+    }
+}
+
 /// What an endpoint has dropped, and what it holds at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Dropped datagrams and lines by reason.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// Calls that were turned away, if any were.
+    pub turned_away: Option<TurnedAway>,
     /// Peers with a record: known, pinned and waiting ones.
     pub peers: usize,
     /// Unknown peers that wait for a decision, or have yet to say HELLO.

@@ -294,6 +294,7 @@ impl Scene {
     pub fn check(&self) {
         let endpoint = self.victim.messenger.endpoint();
         let Stats {
+            turned_away: _,
             dropped: _,
             peers,
             guests,

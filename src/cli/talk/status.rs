@@ -18,6 +18,9 @@ pub(in crate::cli) struct Status {
     pub(in crate::cli) peers: Vec<PeerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) traffic: Option<Transfer>,
+    /// Calls of keys that are not saved, which were turned away since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) turned_away: Option<TurnedAway>,
     /// The file that the keys of this run are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) key_log: Option<String>,
@@ -30,6 +33,13 @@ pub(in crate::cli) struct Transfer {
     pub(in crate::cli) bytes_in: u64,
     pub(in crate::cli) datagrams_out: u64,
     pub(in crate::cli) bytes_out: u64,
+}
+
+/// How many calls were turned away, and how long ago the last one was.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(in crate::cli) struct TurnedAway {
+    pub(in crate::cli) calls: u64,
+    pub(in crate::cli) last_ms: f64,
 }
 
 /// How things stand with one peer.

@@ -64,6 +64,28 @@ fn status_says_how_things_stand_with_and_without_a_program() {
     alice.attempt(&["status", "bbo"]).failed(4, "SC05");
 }
 
+/// A friend with a new key was refused, and nobody could see why nothing came of him.
+#[test]
+fn status_says_how_many_were_turned_away() {
+    let (alice, stranger) = (Home::new(), Home::new());
+    let (daemon, address) = daemon(&alice);
+    let address = address.to_string();
+    let refused = stranger.attempt(&["connect", "--peer-key", &alice.key(), &address]);
+    refused.failed(4, "SC10");
+    let words = "turned away: 1 call of keys that are not saved, the last ";
+    let shown = alice.run(&["status"]).rest;
+    assert!(shown.contains(words), "{shown}");
+    let printed = alice.run(&["status", "--json"]).rest;
+    let mut printed: Value = serde_json::from_str(printed.trim_end()).unwrap();
+    assert_eq!(printed["turned_away"]["calls"], json!(1));
+    printed.as_object_mut().unwrap().remove("v");
+    let root = root();
+    let mismatch = schema::mismatch(&root, &root["$defs"]["status"], &printed);
+    assert_eq!(mismatch, None, "{printed}");
+    daemon.signal(Signal::TERM);
+    daemon.end();
+}
+
 #[test]
 fn history_is_looked_up_written_out_and_deleted_by_what_runs() {
     let (alice, bob) = Home::friends();

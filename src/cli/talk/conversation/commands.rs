@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::json::ms;
+use crate::cli::status::turned_away;
 use crate::cli::talk::conversation::screen::link_status;
 use crate::cli::talk::conversation::standing::clock;
 use crate::cli::talk::conversation::{Conversation, Target};
@@ -219,6 +220,9 @@ impl Conversation {
         if let Some(path) = self.profile.records.keys.as_deref() {
             let words = Safe::from("the keys of this run are written to ") + path;
             self.warn(words);
+        }
+        if let Some(calls) = self.turned_away()? {
+            self.warn(turned_away(&calls));
         }
         let peers = self.everybody()?;
         if peers.is_empty() {

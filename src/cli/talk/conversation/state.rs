@@ -1,14 +1,16 @@
 //! How things stand with everybody, for other programs.
 
+use crate::chat::Messenger;
 use crate::cli::Error;
 use crate::cli::json::ms;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::screen::link_status;
 use crate::cli::talk::fact::Whose;
-use crate::cli::talk::status::{PeerStatus, Status, Transfer};
+use crate::cli::talk::status::{PeerStatus, Status, Transfer, TurnedAway};
 use crate::id::PeerId;
 use crate::store::key_text;
 use crate::text::Safe;
+use crate::time::Instant;
 
 impl Conversation {
     pub(super) fn status_of_all(&self) -> Result<Status, Error> {
@@ -28,8 +30,20 @@ impl Conversation {
                 datagrams_out: traffic.datagrams_out,
                 bytes_out: traffic.bytes_out,
             }),
+            turned_away: self.turned_away()?,
             key_log: key_log.map(|path| Safe::from(path).to_string()),
         })
+    }
+
+    /// The calls that were turned away, if any were. Whoever changed his key without a word is among them.
+    pub(super) fn turned_away(&self) -> Result<Option<TurnedAway>, Error> {
+        let counted = |messenger: &mut Messenger, now: Instant| {
+            let counted = messenger.endpoint().stats().turned_away?;
+            let last_ms = ms(now.saturating_since(counted.last));
+            let calls = counted.calls;
+            Some(TurnedAway { calls, last_ms })
+        };
+        Ok(self.handle.with(counted)?)
     }
 
     fn peer_status(&self, peer: PeerId) -> Result<PeerStatus, Error> {
