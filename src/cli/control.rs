@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::cli::report::{CODES, Line, Part, Report};
 use crate::cli::{Context, Error, ExitCode, identity};
 use crate::control::{Answer, Answers, Connection, IS_SUPPORTED, Place, Refusal, Requests};
+use crate::id::PeerId;
 use crate::store::{check_private_dir, key_text};
 use crate::text::{Safe, safe_line};
 
@@ -64,7 +65,7 @@ fn check_directory(path: &Path, place: &Place) -> Result<(), Error> {
 }
 
 impl Running {
-    /// Finds it; none if no program runs, or it is of another identity. `patience`: how long one that is busy, or has
+    /// Finds it, also one that was started in another environment; none if no program runs, or it is of another identity. `patience`: how long one that is busy, or has
     /// as many clients as it serves, has to answer; more than nothing.
     ///
     /// # Errors
@@ -76,13 +77,25 @@ impl Running {
         let Some(own) = identity::public_key(context)? else {
             return Ok(None);
         };
-        let path = context.paths.control(&own);
+        let usual = context.paths.control(&own);
+        for path in context.paths.controls(&own) {
+            match Self::find_at(&path, &own, patience) {
+                Ok(None) => {}
+                // No program of ours takes a directory in which others could have put it.
+                Err(Error::Store(_)) if path != usual => {}
+                found => return found,
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_at(path: &Path, own: &PeerId, patience: Duration) -> Result<Option<Self>, Error> {
         // Where there can be no socket there is no program behind one.
-        let Ok(place) = place(&path) else {
+        let Ok(place) = place(path) else {
             return Ok(None);
         };
-        check_directory(&path, &place)?;
-        let path = Safe::from(path.as_path());
+        check_directory(path, &place)?;
+        let path = Safe::from(path);
         let opened = Connection::open(&place, patience);
         let opened = opened.map_err(|error| fail(&path, &error.to_string()))?;
         let Some(connection) = opened else {
@@ -105,7 +118,7 @@ impl Running {
         };
         let key = hello.get("key").and_then(Value::as_str);
         running.pid = hello.get("pid").and_then(Value::as_u64);
-        Ok((key == Some(key_text(&own).as_str())).then_some(running))
+        Ok((key == Some(key_text(own).as_str())).then_some(running))
     }
 
     /// One that is there.

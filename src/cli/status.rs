@@ -1,6 +1,7 @@
 //! `status`: how things stand, from the program that runs, or from the files.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::args::StatusArgs;
@@ -8,7 +9,7 @@ use crate::cli::control::{Params, Running};
 use crate::cli::history;
 use crate::cli::json::{self, Versioned};
 use crate::cli::talk::{PeerStatus, Status, TurnedAway};
-use crate::cli::turn::PATIENCE;
+use crate::cli::turn::{PATIENCE, holder};
 use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
@@ -35,10 +36,35 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
         context.out.data(&json::line(&Versioned::new(&status)))?;
         return Ok(ExitCode::Done);
     }
-    for line in lines(&status, &context.out) {
+    let places = if status.held {
+        places(context)?
+    } else {
+        Vec::new()
+    };
+    for line in lines(&status, &places, &context.out) {
         context.out.data(&line)?;
     }
     Ok(ExitCode::Done)
+}
+
+/// Where the socket of a program was looked for.
+fn places(context: &Context) -> Result<Vec<PathBuf>, Error> {
+    let own = identity::public_key(context)?;
+    Ok(own.map_or_else(Vec::new, |own| context.paths.controls(&own)))
+}
+
+/// That somebody has the identity open who cannot be asked, and what to do.
+fn unheard(pid: Option<u32>, places: &[PathBuf]) -> Vec<Safe> {
+    let pid = pid.map(|pid| Safe::from(" (pid ") + pid + ")");
+    let words = Safe::from("  open in another securechat") + pid.unwrap_or_default();
+    let mut lines = vec![words + ", whose control socket is not here:"];
+    lines.extend(places.iter().map(|it| Safe::from("    ") + it.as_path()));
+    lines.push(
+        "  A command such as send has none, and ends soon. A program that goes on was started with"
+            .into(),
+    );
+    lines.push("  another XDG_RUNTIME_DIR: give both the same one.".into());
+    lines
 }
 
 /// Why there is nothing to be told, and what to do. Without control sockets a program may run unseen.
@@ -61,6 +87,9 @@ const REASON: &str = if IS_SUPPORTED {
     "as far as the files tell: this system has no control socket"
 };
 
+/// The same of each peer, while a program runs that cannot be asked.
+const HELD: &str = "the program that has the identity open cannot be asked";
+
 /// What can be said while no program runs.
 fn of_files(context: &Context) -> Result<Status, Error> {
     // Says what is wrong with it, or that there is none.
@@ -68,6 +97,9 @@ fn of_files(context: &Context) -> Result<Status, Error> {
     let own = identity::public_key(context)?;
     let waiting = waiting(context)?;
     let known = KnownPeers::load(&context.paths.known_peers())?;
+    // Without control sockets there is nothing to be looked for.
+    let held = own.filter(|_| IS_SUPPORTED);
+    let held = held.and_then(|own| holder(&context.paths.lock(&own)));
     let of_peer = |peer: &Peer| PeerStatus {
         peer: peer.name().to_string(),
         key: key_text(&peer.key()).to_string(),
@@ -80,6 +112,7 @@ fn of_files(context: &Context) -> Result<Status, Error> {
         .to_owned(),
         reason: Some(match peer.differed().filter(|_| !peer.is_revoked()) {
             Some(day) => format!("the words that you compared differed on {day}"),
+            None if held.is_some() => HELD.to_owned(),
             None => REASON.to_owned(),
         }),
         next: peer.differed().filter(|_| !peer.is_revoked()).map(|_| {
@@ -95,6 +128,8 @@ fn of_files(context: &Context) -> Result<Status, Error> {
     };
     Ok(Status {
         running: false,
+        held: held.is_some(),
+        pid: held.flatten(),
         key: own.map(|own| key_text(&own).to_string()),
         peers: known.peers().iter().map(of_peer).collect(),
         ..Status::default()
@@ -121,7 +156,7 @@ fn waiting(context: &Context) -> Result<Option<BTreeMap<PeerId, u64>>, Error> {
 }
 
 /// As `wg show` does it.
-fn lines(status: &Status, out: &Out) -> Vec<Safe> {
+fn lines(status: &Status, places: &[PathBuf], out: &Out) -> Vec<Safe> {
     let mut lines = vec![row(
         "identity",
         status.key.as_deref().unwrap_or("not known"),
@@ -130,6 +165,9 @@ fn lines(status: &Status, out: &Out) -> Vec<Safe> {
         (Some(address), Some(pid)) => {
             let words = safe_line(address) + "/udp (pid " + pid + ")";
             lines.push(Safe::from("  listening on: ") + words);
+        }
+        (Some(_), None) | (None, _) if status.held => {
+            lines.extend(unheard(status.pid, places));
         }
         (Some(_), None) | (None, _) => {
             lines.push(Safe::from("  ") + nobody(out));

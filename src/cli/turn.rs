@@ -31,6 +31,19 @@ const BLIND: Duration = Duration::from_secs(5);
 /// A way to take the identity's lock.
 pub(super) type Acquire = fn(&Path) -> Result<IdentityLock, store::Error>;
 
+/// Whether another program has the identity of this lock open, and its number where that is known.
+pub(super) fn holder(lock: &Path) -> Option<Option<u32>> {
+    // Taking it would make it.
+    if !lock.exists() {
+        return None;
+    }
+    let error: store::Error = IdentityLock::acquire_to_read(lock).err()?;
+    if let ErrorKind::InUse { pid } = error.kind() {
+        return Some(*pid);
+    }
+    None
+}
+
 /// Whose turn it is.
 pub(super) enum Turn {
     /// Nobody else has the identity.

@@ -20,6 +20,8 @@ pub struct Paths {
     state_dir: PathBuf,
     /// For sockets, which are of this run of the machine only.
     runtime_dir: PathBuf,
+    /// Where a program has them that was started in another environment: by cron, or before its user logged in.
+    other_runtime_dirs: Vec<PathBuf>,
     identity: PathBuf,
     /// Whether the identity is another one than the profile's own.
     is_other: bool,
@@ -50,6 +52,7 @@ impl Paths {
             data_dir: home.to_owned(),
             state_dir: home.to_owned(),
             runtime_dir: home.join("run"),
+            other_runtime_dirs: Vec::new(),
             identity: home.join("identity.key"),
             is_other: false,
         }
@@ -61,15 +64,13 @@ impl Paths {
         let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
         let data_dir = base.data_dir().join(APPLICATION);
         let state_dir = state.join(APPLICATION);
-        let runtime_dir = match base.runtime_dir().or_else(os::runtime_dir) {
-            Some(runtime) => runtime.join(APPLICATION),
-            // Never a directory that others can write to.
-            None => state_dir.join("run"),
-        };
+        let named = [base.runtime_dir(), os::runtime_dir()];
+        let (runtime_dir, other_runtime_dirs) = runtime_dirs(named, &state_dir);
         Ok(Self {
             config_dir: base.config_dir().join(APPLICATION),
             state_dir,
             runtime_dir,
+            other_runtime_dirs,
             is_other: false,
             identity: data_dir.join("identity.key"),
             data_dir,
@@ -103,11 +104,23 @@ impl Paths {
     /// The control socket of a program that runs for this identity.
     #[must_use]
     pub fn control(&self, identity: &PeerId) -> PathBuf {
+        self.runtime_dir.join(self.socket(identity))
+    }
+
+    /// Where the control socket of a program is that runs for this identity: in the first place, or in one of the others if
+    /// it was started in another environment.
+    #[must_use]
+    pub fn controls(&self, identity: &PeerId) -> Vec<PathBuf> {
+        let others = self.other_runtime_dirs.iter();
+        let all = [&self.runtime_dir].into_iter().chain(others);
+        all.map(|it| it.join(self.socket(identity))).collect()
+    }
+
+    fn socket(&self, identity: &PeerId) -> String {
         if self.is_other {
-            let name = format!("{}.sock", file_stem(identity));
-            return self.runtime_dir.join(name);
+            return format!("{}.sock", file_stem(identity));
         }
-        self.runtime_dir.join("ctl.sock")
+        "ctl.sock".to_owned()
     }
 
     /// The messages of the identity: what waits, what was received, and the history.
@@ -123,6 +136,17 @@ impl Paths {
         self.state_dir
             .join(format!("{}.timestamps", file_stem(identity)))
     }
+}
+
+/// Where the sockets are, the best place that there is, and where they are in another environment. Never a directory that
+/// others can write to.
+fn runtime_dirs(named: [Option<PathBuf>; 2], state_dir: &Path) -> (PathBuf, Vec<PathBuf>) {
+    let last = state_dir.join("run");
+    let named = named.into_iter().flatten().map(|it| it.join(APPLICATION));
+    let mut places = named.chain([last.clone()]);
+    let own = places.next().unwrap_or(last);
+    let others = places.filter(|it| *it != own).collect();
+    (own, others)
 }
 
 /// 64 bits of the public key: nobody has two identities that share them, and the directory does
@@ -208,6 +232,26 @@ mod tests {
             os::testing::symlink(&key, &link).unwrap();
             assert_eq!(socket(&link), own);
         }
+    }
+
+    #[test]
+    fn a_socket_is_sought_where_another_environment_has_it_too() {
+        let state = Path::new("/home/a/.local/state/securechat");
+        let [session, other] = ["/run/user/1", "/elsewhere"].map(|it| Some(PathBuf::from(it)));
+        let dirs = |named| {
+            let (own, others) = runtime_dirs(named, state);
+            [vec![own], others].concat()
+        };
+        let [in_session, elsewhere] =
+            ["/run/user/1", "/elsewhere"].map(|it| Path::new(it).join(APPLICATION));
+        let last = state.join("run");
+        assert_eq!(dirs([None, None]), [last.clone()]);
+        assert_eq!(
+            dirs([session.clone(), session.clone()]),
+            [&in_session, &last]
+        );
+        assert_eq!(dirs([None, session.clone()]), [&in_session, &last]);
+        assert_eq!(dirs([other, session]), [&elsewhere, &in_session, &last]);
     }
 
     #[test]

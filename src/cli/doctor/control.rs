@@ -1,7 +1,7 @@
 //! The control socket: whether others could use it, and who answers.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -31,11 +31,27 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
         let words = "without an identity there is none";
         return vec![Check::plain(SOCKET, Outcome::Skipped, words)];
     };
-    let path = patient.paths.control(&key);
+    let path = place_of(patient, &key);
     let mut checks = Vec::new();
     checks.extend(path.parent().map(|it| directory(patient, it)));
     checks.push(socket(patient, &path, &key));
     checks
+}
+
+/// Where the socket is, also of a program that was started in another environment; where it would be, if there is none.
+fn place_of(patient: &Patient<'_>, key: &PeerId) -> PathBuf {
+    let usual = patient.paths.control(key);
+    let is_taken = |path: &PathBuf| {
+        let place = Place::new(path.clone());
+        place.is_ok_and(|place| !matches!(place.inspect(), Ok(None)))
+    };
+    let is_ours = |path: &PathBuf| {
+        path.parent()
+            .is_some_and(|it| check_private_dir(it).is_ok())
+    };
+    let mut all = patient.paths.controls(key).into_iter();
+    let found = all.find(|path| is_taken(path) && (*path == usual || is_ours(path)));
+    found.unwrap_or(usual)
 }
 
 fn directory(patient: &Patient<'_>, path: &Path) -> Check {
@@ -100,7 +116,9 @@ fn absent(patient: &Patient<'_>) -> Check {
     }
     let words = "there is none, and a command has the identity open: others wait for it";
     Check::plain(SOCKET, Outcome::Warning, words)
-        .advice("if that is no send or ping and it stays so, start that program anew")
+        .advice(
+            "if that is no send or ping and it stays so, it has another XDG_RUNTIME_DIR: give both the same",
+        )
 }
 
 fn served(patient: &Patient<'_>, place: &Place, found: Inspected, own: &PeerId) -> Check {

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::turn::holder;
 use crate::cli::{ExitCode, Suggestion, target};
 use crate::net::{
     Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, local_address_towards,
 };
-use crate::store::{self, ErrorKind, IdentityLock, load_identity};
+use crate::store::load_identity;
 use crate::text::{Safe, safe_line};
 use crate::wire::limits::BASE_DATAGRAM_LEN;
 
@@ -177,14 +178,5 @@ fn listen(patient: &Patient<'_>, at: Safe) -> Safe {
 /// Whether a program of ours has the identity open, and its number where it is known.
 pub(super) fn ours(patient: &Patient<'_>) -> Option<Option<u32>> {
     let key = load_identity(patient.paths.identity()).ok()?.public()?;
-    let lock = patient.paths.lock(&key);
-    // Taking it would make it.
-    if !lock.exists() {
-        return None;
-    }
-    let error: store::Error = IdentityLock::acquire_to_read(&lock).err()?;
-    if let ErrorKind::InUse { pid } = error.kind() {
-        return Some(*pid);
-    }
-    None
+    holder(&patient.paths.lock(&key))
 }

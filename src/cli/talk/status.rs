@@ -9,6 +9,9 @@ use crate::cli::talk::fact::Whose;
 pub(in crate::cli) struct Status {
     /// Whether a program runs for this identity.
     pub(in crate::cli) running: bool,
+    /// Whether one that cannot be asked has the identity open.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(in crate::cli) held: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) pid: Option<u32>,
     /// Our own public key.

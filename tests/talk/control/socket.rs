@@ -1,5 +1,7 @@
 //! Whose the socket is, and where it can be.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -193,4 +195,60 @@ fn a_path_that_is_too_long_for_a_socket_says_so() {
     let mut listener = start(&["listen", "127.0.0.1:0"]);
     listener.told("[SC41]");
     listener.told("listening on");
+}
+
+/// A user whose files are in `user/securechat`, and whose sockets are in `runtime` there.
+fn in_environment(user: &Path, runtime: &str, args: &[&str]) -> Program {
+    let mut command = program();
+    for name in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
+        command.env(name, user);
+    }
+    command.env("XDG_RUNTIME_DIR", user.join(runtime));
+    command.args(args);
+    Program::start(command)
+}
+
+/// A daemon that cron had started, and a command of its user at a terminal, did not find each other.
+#[test]
+fn a_program_that_was_started_without_a_session_is_found_from_one() {
+    let user = tempfile::tempdir().unwrap();
+    let files = user.path().join("securechat");
+    let in_session = |args: &[&str]| in_environment(user.path(), "session", args);
+    assert_eq!(
+        in_session(&["keygen", "--no-passphrase"]).end().code,
+        Some(0)
+    );
+    let mut command = program();
+    command
+        .arg("--home")
+        .arg(&files)
+        .args(["daemon", "127.0.0.1:0"]);
+    let mut daemon = Program::start(command);
+    daemon.told("listening on");
+    let status = in_session(&["status"]).end();
+    let words = "  listening on: 127.0.0.1:";
+    assert!(status.rest.contains(words), "{}", status.transcript);
+}
+
+/// It was said that no program runs.
+#[test]
+fn where_a_program_has_its_socket_elsewhere_status_says_where_it_was_looked_for() {
+    let user = tempfile::tempdir().unwrap();
+    let keygen = in_environment(user.path(), "one", &["keygen", "--no-passphrase"]);
+    assert_eq!(keygen.end().code, Some(0));
+    let mut daemon = in_environment(user.path(), "one", &["daemon", "127.0.0.1:0"]);
+    daemon.told("listening on");
+    let status = in_environment(user.path(), "two", &["status"]).end();
+    let two = user.path().join("two/securechat/ctl.sock");
+    for words in [
+        format!("  open in another securechat (pid {})", daemon.pid()),
+        format!("\n    {}\n", two.display()),
+        "  another XDG_RUNTIME_DIR: give both the same one.\n".to_owned(),
+    ] {
+        assert!(status.rest.contains(&words), "{}", status.transcript);
+    }
+    let json = in_environment(user.path(), "two", &["status", "--json"]).end();
+    let json: Value = serde_json::from_str(json.rest.trim_end()).unwrap();
+    let said = [&json["running"], &json["held"], &json["pid"]];
+    assert_eq!(said, [&json!(false), &json!(true), &json!(daemon.pid())]);
 }

@@ -20,6 +20,7 @@ impl Conversation {
         let key_log = self.profile.records.keys.as_deref();
         Ok(Status {
             running: true,
+            held: false,
             pid: Some(std::process::id()),
             key: Some(key_text(&self.own).to_string()),
             address: Some(self.handle.local_addr().to_string()),
