@@ -306,6 +306,10 @@ fn names() -> Vec<Safe> {
 pub(crate) const RECEIPTS: &str = "a receipt goes to the sender when a message is kept here and shown; \
     it cannot be switched off, or the sender would have to send it again. That you looked at it is told to nobody";
 
+/// What help says where there are no files.
+pub(crate) const KEEPS_NOTHING: &str =
+    "Nothing is kept here: what is saved, found or waits is gone when you leave.";
+
 /// A number from 1 on, if one is given.
 fn number(text: Option<&str>) -> Option<Option<usize>> {
     let number = match text {

@@ -245,13 +245,11 @@ mod tests {
         let [in_session, elsewhere] =
             ["/run/user/1", "/elsewhere"].map(|it| Path::new(it).join(APPLICATION));
         let last = state.join("run");
-        assert_eq!(dirs([None, None]), [last.clone()]);
-        assert_eq!(
-            dirs([session.clone(), session.clone()]),
-            [&in_session, &last]
-        );
-        assert_eq!(dirs([None, session.clone()]), [&in_session, &last]);
-        assert_eq!(dirs([other, session]), [&elsewhere, &in_session, &last]);
+        let all = [&elsewhere, &in_session, &last].map(PathBuf::clone);
+        assert_eq!(dirs([None, None]), all[2..]);
+        assert_eq!(dirs([session.clone(), session.clone()]), all[1..]);
+        assert_eq!(dirs([None, session.clone()]), all[1..]);
+        assert_eq!(dirs([other, session]), all);
     }
 
     #[test]

@@ -106,12 +106,20 @@ fn on_a_dumb_terminal_the_demonstration_is_the_program_in_lines() {
     demo.said("nothing was sent");
     demo.say("SECURECHAT-SECRET-KEY-1:AAAA");
     demo.said("not sent: that holds a SECRET key");
+    demo.say("/myid");
+    demo.said("this key is gone when you leave, and nobody else is let in");
+    demo.say("/help");
+    demo.said("Nothing is kept here: what is saved, found or waits is gone when you leave.");
     demo.say("/verify");
     let read_out = demo.said("echo reads out:  ");
     let words = read_out.split_once("echo reads out:  ").unwrap().1;
     demo.say(&format!("/match echo {}", words.trim()));
     demo.said("echo is [verified] from now on");
-    assert_eq!(quit(demo).code, Some(0));
+    let ended = quit(demo);
+    assert_eq!(ended.code, Some(0));
+    for untrue in ["others can run", "sent next time"] {
+        assert!(!ended.transcript.contains(untrue), "{}", ended.transcript);
+    }
     assert_empty(&nothing);
 }
 

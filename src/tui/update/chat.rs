@@ -172,7 +172,7 @@ impl App {
                 });
             }
             Bind::Redraw => self.act(Action::Redraw),
-            Bind::Help => self.show_panel("help", commands::help()),
+            Bind::Help => self.show_panel("help", commands::help(self.settings.keeps)),
             Bind::Escape => self.escape(),
             Bind::EndOfInput => self.end_of_input(),
             Bind::Interrupt | Bind::Suspend => {}

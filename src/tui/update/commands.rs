@@ -1,7 +1,7 @@
 //! Commands, and what is done with a selected message.
 
 use crate::chat::words;
-use crate::commands::{self, COMMANDS, Command, Level, Wanted};
+use crate::commands::{self, COMMANDS, Command, KEEPS_NOTHING, Level, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
@@ -13,7 +13,7 @@ impl App {
     /// Does it; false if it could not be done and the line is to be mended.
     pub(super) fn run(&mut self, command: Command<'_>) -> bool {
         match command {
-            Command::Help(None) => self.show_panel("help", help()),
+            Command::Help(None) => self.show_panel("help", help(self.settings.keeps)),
             Command::Help(Some(word)) => return self.explain(word),
             Command::Keys => self.show_keys(),
             Command::Quit => {
@@ -376,7 +376,7 @@ fn copied(entry: &Entry) -> String {
 }
 
 /// The commands, a line each.
-pub(super) fn help() -> Vec<Safe> {
+pub(super) fn help(keeps: bool) -> Vec<Safe> {
     let mut lines = commands::lines(COMMANDS.iter());
     lines.push(Safe::default());
     for line in [
@@ -386,5 +386,23 @@ pub(super) fn help() -> Vec<Safe> {
     ] {
         lines.push(line.into());
     }
+    if !keeps {
+        lines.push(KEEPS_NOTHING.into());
+    }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_says_where_nothing_is_kept() {
+        let says_so = |keeps| {
+            help(keeps)
+                .iter()
+                .any(|line| line.as_str() == KEEPS_NOTHING)
+        };
+        assert_eq!([true, false].map(says_so), [false, true]);
+    }
 }

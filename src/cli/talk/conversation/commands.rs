@@ -9,7 +9,7 @@ use crate::cli::talk::conversation::standing::clock;
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
 use crate::cli::{Error, ExitCode};
-use crate::commands::{self, COMMANDS, Command, Usage};
+use crate::commands::{self, COMMANDS, Command, KEEPS_NOTHING, Usage};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
@@ -23,11 +23,13 @@ const HELP: &[&str] = &[
     "a line is sent to the peer that the prompt shows",
     "@NAME TEXT says TEXT to NAME, and later lines too (@NAME: later lines only)",
     "//TEXT and @@TEXT say it with one / or @ in front",
-    "A message of yours has a number: [3] delivered says that the other side has shown it. What",
-    "is not delivered is kept when you leave, and sent next time its receiver is reachable.",
+    "A message of yours has a number: [3] delivered says that the other side has shown it.",
     "N of /retry is that number; else it counts from the end of the conversation that the prompt",
     "shows, theirs and yours: 1, or none, is the newest.",
 ];
+
+const KEEPS: &str =
+    "What is not delivered is kept when you leave, and sent next time its receiver is reachable.";
 
 impl Conversation {
     /// Does what was typed in lines.
@@ -98,6 +100,8 @@ impl Conversation {
         for line in HELP {
             self.warn((*line).into());
         }
+        let keeps = !self.profile.is_of_this_run();
+        self.warn(if keeps { KEEPS } else { KEEPS_NOTHING }.into());
     }
 
     /// Tells why a command of the full screen does nothing here.

@@ -204,6 +204,10 @@ impl Conversation {
         let local = self.handle.local_addr();
         let key = key_text(&self.own);
         self.warn(Safe::from("listening on ") + local + "/udp as " + &key);
+        if self.profile.is_of_this_run() {
+            let words = "this key is gone when you leave, and nobody else is let in";
+            return self.warn(words.into());
+        }
         let host = Safe::from("<this-host>:") + local.port();
         self.warn(Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host);
     }
