@@ -116,6 +116,18 @@ impl Endpoint {
         is_new
     }
 
+    /// Calls a peer no more at addresses of which `is_gone` says so, unless that is where it was last. Without another one the
+    /// attempts that are under way end; those that are out may yet be answered.
+    pub fn forget_addresses(&mut self, peer: PeerId, is_gone: impl Fn(&SocketAddr) -> bool) {
+        let Some(record) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        record.addresses.retain(|it| !is_gone(it));
+        if record.addresses.is_empty() && record.path.is_none() {
+            record.stop_handshake(&mut self.shared);
+        }
+    }
+
     /// Forgets a peer; a live session ends, and the peer is told.
     pub fn remove_peer(&mut self, peer: PeerId, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&peer) {

@@ -134,6 +134,9 @@ impl Contacts {
         let former = mem::replace(&mut self.known, fresh);
         let revoked: BTreeSet<&PeerId> = former.revoked().map(|(key, _)| key).collect();
         let known = &self.known;
+        let moved = former.peers().iter();
+        let moved = moved.filter_map(|it| Moved::of(it, known.find_key(&it.key())?));
+        let moved = moved.collect();
         // Who was saved and is not in the list was taken out since.
         let passes = |key: &PeerId| known.find_key(key).is_none() && !saved.contains(key);
         self.passing.retain(|key, _| passes(key));
@@ -145,6 +148,7 @@ impl Contacts {
             removed: before.difference(&after).copied().collect(),
             aside: self.differed(),
             present: self.usable().map(config_of).collect(),
+            moved,
         }
     }
 
@@ -421,6 +425,36 @@ pub(super) struct Changes {
     /// Whose words were others: no session, but what waits for them stays.
     aside: Vec<PeerId>,
     present: Vec<PeerConfig>,
+    /// Whose list of addresses has lost one.
+    moved: Vec<Moved>,
+}
+
+/// Somebody of whose addresses one was taken out.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub(super) peer: PeerId,
+    before: Vec<SocketAddr>,
+    now: Vec<SocketAddr>,
+    /// Whether it is another host that is looked up for it.
+    is_elsewhere: bool,
+}
+
+impl Moved {
+    fn of(before: &Peer, now: &Peer) -> Option<Self> {
+        let is_lost = |it: &HostPort| !now.addresses().contains(it);
+        before.addresses().iter().any(is_lost).then(|| Self {
+            peer: now.key(),
+            before: literals(before),
+            now: literals(now),
+            is_elsewhere: before.addresses().first() != now.addresses().first(),
+        })
+    }
+
+    /// Whether an address comes from what was taken out.
+    pub(super) fn has_left(&self, address: &SocketAddr) -> bool {
+        let was_there = self.is_elsewhere || self.before.contains(address);
+        was_there && !self.now.contains(address)
+    }
 }
 
 impl Changes {
@@ -438,6 +472,11 @@ impl Changes {
     /// Those whose words were others, and about whom nobody has decided.
     pub(super) fn aside(&self) -> Vec<PeerId> {
         self.aside.clone()
+    }
+
+    /// Those who are not to be called any more where they were.
+    pub(super) fn take_moved(&mut self) -> Vec<Moved> {
+        mem::take(&mut self.moved)
     }
 
     /// Ends the sessions of those who are gone, whose messages fail, and takes in the others. What waits for
@@ -469,18 +508,22 @@ impl Changes {
     }
 }
 
-/// What the endpoint needs to know. Names of hosts are looked up when somebody connects.
-fn config_of(peer: &Peer) -> PeerConfig {
+/// Those of its addresses that need no look-up.
+fn literals(peer: &Peer) -> Vec<SocketAddr> {
     let literal = |address: &HostPort| {
         let ip: IpAddr = address.host().parse().ok()?;
         // As the sockets say it.
         Some(SocketAddr::new(ip.to_canonical(), address.port()))
     };
-    let addresses = peer.addresses().iter().filter_map(literal).collect();
+    peer.addresses().iter().filter_map(literal).collect()
+}
+
+/// What the endpoint needs to know. Names of hosts are looked up when somebody connects.
+fn config_of(peer: &Peer) -> PeerConfig {
     PeerConfig {
         id: peer.key(),
         psk: peer.psk(),
-        addresses,
+        addresses: literals(peer),
         shown: Shown {
             signing_key: peer.signing_key(),
             version: peer.version().unwrap_or_default(),

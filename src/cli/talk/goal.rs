@@ -343,6 +343,14 @@ impl Goal {
         }
     }
 
+    /// Whether this peer is to be reached at this address, wherever it is saved.
+    pub(super) fn seeks(&self, peer: &PeerId, address: &SocketAddr) -> bool {
+        match self {
+            Self::Reach(reach) => reach.peer == *peer && reach.known.contains(address),
+            Self::Listen { .. } => false,
+        }
+    }
+
     /// The person does not want this peer to be called any more.
     pub(super) fn rest(&mut self, peer: &PeerId) {
         if let Self::Reach(reach) = self

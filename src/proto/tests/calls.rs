@@ -93,6 +93,26 @@ fn calls_come_at_growing_intervals_until_nobody_waits_any_more() {
 }
 
 #[test]
+fn where_a_peer_is_no_more_it_is_called_no_more() {
+    let (mut a, b) = acquainted();
+    let other: SocketAddr = "192.0.2.99:7419".parse().unwrap();
+    a.endpoint.connect(b.id(), &[other], now(0)).unwrap();
+    a.endpoint.forget_addresses(b.id(), |it| *it == b.address);
+    let calls = calls_until(&mut a, now(0), now(60_000));
+    assert!(calls.len() > 3);
+    let mut to = calls.iter().flat_map(|(_, sent)| sent).map(|(to, _)| *to);
+    assert!(to.all(|to| to == other));
+    a.endpoint.forget_addresses(b.id(), |_| true);
+    assert!(calls_until(&mut a, now(60_000), now(400_000)).is_empty());
+    assert_eq!(unreachable_events(&a), 0, "nobody was called for so long");
+    // It can be found again.
+    a.endpoint
+        .connect(b.id(), &[b.address], now(400_000))
+        .unwrap();
+    assert_eq!(a.drain(now(400_000)).len(), 2);
+}
+
+#[test]
 fn while_something_waits_calls_go_on_slowly_and_at_once_when_asked() {
     let (mut a, b) = acquainted();
     a.say(b.id(), b"hello", now(0));

@@ -1,5 +1,7 @@
 //! Watches known-peers.
 
+use std::net::SocketAddr;
+
 use crate::cli::Error;
 use crate::cli::talk::contacts::{Changes, UNUSABLE};
 use crate::cli::talk::conversation::Conversation;
@@ -93,7 +95,14 @@ impl Conversation {
                 for peer in &gone {
                     self.state.unseen.forget((*peer).into());
                 }
+                let moved = changes.take_moved();
+                let goal = &self.goal;
                 let (anew, events) = self.handle.with(|messenger, now| {
+                    for it in moved {
+                        let is_gone =
+                            |at: &SocketAddr| it.has_left(at) && !goal.seeks(&it.peer, at);
+                        messenger.endpoint_mut().forget_addresses(it.peer, is_gone);
+                    }
                     let anew = changes.apply(messenger, now);
                     (anew, messenger.waiting_events())
                 })?;

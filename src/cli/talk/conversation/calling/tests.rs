@@ -17,6 +17,8 @@ use crate::proto::{CloseReason, Event};
 use crate::store::{KnownPeers, key_text};
 use crate::time::UnixTime;
 
+mod places;
+
 const BOB: PeerId = PeerId::new([2; 32]);
 const CAROL: PeerId = PeerId::new([3; 32]);
 const SOMEWHERE: &str = "127.0.0.1:9";
@@ -199,18 +201,6 @@ fn whoever_is_silent_or_at_rest_and_hung_up_on_has_its_session_closed_for_progra
     }
 }
 
-#[test]
-fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
-    let home = tempfile::tempdir().unwrap();
-    let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
-    let slow = host("chat.example.org:7419");
-    talk.calls.inquire(BOB, slow.clone(), Family::Any, true);
-    talk.call_once(BOB, Some(slow), Family::Any);
-    talk.call_once(BOB, Some(host(SOMEWHERE)), Family::Any);
-    call(&mut talk);
-    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
-}
-
 /// The network may be back since, and nobody there.
 #[test]
 fn what_the_network_said_holds_as_long_as_the_next_try_would_bring_it_again() {
@@ -232,33 +222,6 @@ fn what_the_network_said_holds_as_long_as_the_next_try_would_bring_it_again() {
     talk.note_complaint(&said, Instant::ZERO);
     let reason = reason(&talk);
     assert!(!reason.contains("cannot be reached"), "{reason}");
-}
-
-#[test]
-fn who_has_another_address_in_known_peers_is_called_there_and_who_has_none_is_not() {
-    let home = tempfile::tempdir().unwrap();
-    let (old, new) = (host("old.example:7419"), host("new.example:7419"));
-    let known = format!("bob {} addr={old}\n", key_text(&BOB));
-    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
-    talk.call_everybody();
-    let due = |talk: &mut Conversation| talk.calls.due(talk.clock.now());
-    assert_eq!(due(&mut talk), [(BOB, old.clone())]);
-    let inquiry = talk.calls.inquire(BOB, old, Family::Any, false);
-    let line = |words: &str| format!("bob {}{words}\n", key_text(&BOB));
-    let change = |talk: &mut Conversation, words: &str| {
-        let path = home.path().join("known-peers");
-        std::fs::write(path, line(words)).unwrap();
-        let read = talk.profile.contacts.read_again();
-        talk.take_over(read).unwrap();
-    };
-    change(&mut talk, &format!(" addr={new}"));
-    assert_eq!(due(&mut talk), [(BOB, new)]);
-    let found = Ok(vec![SOMEWHERE.parse().unwrap()]);
-    talk.on_found(inquiry, found).unwrap();
-    assert_eq!(called_at(&talk), None, "it was sought at the former one");
-    change(&mut talk, "");
-    talk.calls.on_end(&BOB, talk.clock.now());
-    assert_eq!(talk.calls.hosts(), []);
 }
 
 /// A comparison would be refused, and nothing goes out after one.
@@ -547,49 +510,4 @@ fn who_has_not_answered_for_long_is_looked_up_again_and_called_no_more_often_for
     assert!(pause > Duration::from_secs(5), "{pause:?}");
     find(&mut talk, "127.0.0.2:9");
     assert!(told(&program).contains("\"connecting\""));
-}
-
-#[test]
-fn whose_look_up_never_comes_back_is_called_again_and_it_is_said_why_not_yet() {
-    let home = tempfile::tempdir().unwrap();
-    let known = format!("bob {} addr=chat.example.org:7419\n", key_text(&BOB));
-    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
-    let (name, now) = (host("chat.example.org:7419"), talk.clock.now());
-    talk.calls.add(BOB, name.clone(), now);
-    talk.calls.due(now);
-    let inquiry = talk.calls.inquire(BOB, name, Family::Any, false);
-    talk.make_calls(now).unwrap();
-    let obstacle = |talk: &Conversation| talk.obstacle(BOB).unwrap().to_string();
-    assert!(obstacle(&talk).ends_with("; its address is being looked up"));
-    talk.make_calls(now + Duration::from_secs(60)).unwrap();
-    let words = "the address of bob was not found (the name server does not answer); trying again";
-    assert!(obstacle(&talk).starts_with(words), "{}", obstacle(&talk));
-    talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
-        .unwrap();
-    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
-}
-
-/// Nothing was said, as if it were called.
-#[test]
-fn who_is_called_while_all_look_ups_hang_is_told_so_at_once() {
-    let home = tempfile::tempdir().unwrap();
-    let known = format!("bob {} addr=chat.example.org:7419\n", key_text(&BOB));
-    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
-    let (name, now) = (host("chat.example.org:7419"), talk.clock.now());
-    let [first, ..] = [0; MAX_STUCK].map(|_| {
-        let inquiry = talk.calls.inquire(BOB, name.clone(), Family::Any, false);
-        talk.calls.give_up(now);
-        inquiry
-    });
-    talk.calls.give_up(now + Duration::from_secs(60));
-    let says = |talk: &mut Conversation| {
-        talk.call_now(BOB);
-        core::mem::take(&mut talk.state.told_to_people_for_testing_only)
-    };
-    let words = Safe::join(says(&mut talk), "\n").to_string();
-    let said = "cannot look up chat.example.org now: 3 look-ups of it have not come back; ";
-    assert!(words.starts_with(said), "{words}");
-    talk.on_found(first, Ok(vec![SOMEWHERE.parse().unwrap()]))
-        .unwrap();
-    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
 }
