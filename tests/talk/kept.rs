@@ -1,9 +1,11 @@
 //! What the full screen does with messages that are kept.
 
+use rustix::process::Signal;
+
 use crate::filled::{Fate, Kept};
 use crate::home::Home;
 use crate::program::Program;
-use crate::screen::Person;
+use crate::screen::{Person, two};
 
 /// Of a long history the newest messages are loaded; an older one is found, and shown with what was said then.
 #[test]
@@ -89,4 +91,22 @@ fn what_another_command_purges_leaves_the_screen() {
     talk.sees("2 messages deleted here; the other side keeps its own");
     talk.sees_no("from here");
     talk.sees_no("from there");
+}
+
+/// The question went, and the screen stayed until the next key.
+#[test]
+fn a_screen_that_was_asked_to_leave_does_so_once_everything_is_delivered() {
+    let (mut alice, mut bob, _a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    bob.program.signal(Signal::STOP);
+    bob.program.stops();
+    alice.says("goodbye");
+    alice.sees("me       goodbye");
+    alice.says("/quit");
+    alice.sees("1 message is kept for next time. Leave?");
+    bob.program.signal(Signal::CONT);
+    assert_eq!(alice.ends().0.code, Some(0));
+    bob.sees("alice    goodbye");
+    bob.sees("[ended]");
 }

@@ -91,6 +91,8 @@ fn who_is_removed_before_he_has_answered_ends_no_screen_on_which_others_talk() {
     person.sees("error: \"bob\" does not mean whom it meant when this command");
     person.says("are you still there?");
     assert!(caller.said("").ends_with("\talice\tare you still there?"));
+    // Delivered: otherwise it would be asked whether to leave.
+    person.sees("✓✓ me       are you still there?");
     person.says("/quit");
     assert_eq!(person.ends().0.code, Some(0));
 }

@@ -467,6 +467,7 @@ impl Conversation {
         self.answer_late(now)?;
         self.ping_those_who_waited()?;
         self.answer_late_pings(now)?;
+        self.heed_leaving();
         match self.check_leave(now) {
             Some(end) => Ok(Some(end)),
             None => self.check_end(now),

@@ -31,10 +31,16 @@ impl Conversation {
             return Ok(None);
         };
         let taken = screen.take(input, happened);
-        if screen.wants_to_leave() {
+        self.heed_leaving();
+        self.printed(taken)
+    }
+
+    /// Begins to leave if the screen wants that, be it for a key or because nothing is left to ask about.
+    pub(super) fn heed_leaving(&mut self) {
+        let wants_to_leave = self.face.screen().is_some_and(|it| it.wants_to_leave());
+        if wants_to_leave {
             self.begin_to_leave();
         }
-        self.printed(taken)
     }
 
     fn look_up(&mut self, part: String) {
