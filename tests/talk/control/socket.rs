@@ -128,7 +128,10 @@ fn a_daemon_whose_runtime_directory_is_removed_makes_it_anew() {
     let (mut program, _) = daemon(&home);
     let mut early = Client::of(&home);
     early.ask("subscribe", &json!({}));
-    fs::remove_dir_all(home.path("run")).unwrap();
+    // In one step: a socket that is made anew meanwhile would be in the way.
+    let aside = home.path("aside");
+    fs::rename(home.path("run"), &aside).unwrap();
+    fs::remove_dir_all(aside).unwrap();
     program.told("the control socket was gone, and is there again");
     let mode = |path: &str| fs::metadata(home.path(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("run"), mode("run/ctl.sock")), (0o700, 0o600));
