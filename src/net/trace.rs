@@ -374,6 +374,8 @@ mod tests {
         let (file, ends) = (Memory(Arc::default(), room), Ends::default());
         let trace = Trace::start(config(&file, limit, &ends)).unwrap();
         (0..count).for_each(|number| note(&trace, number));
+        // Its end leaves to the thread what takes longer than a second.
+        trace.items.finish_within(PATIENCE);
         drop(trace);
         let all = file.0.lock().unwrap().clone();
         let ends = ends.lock().unwrap().clone();
