@@ -103,3 +103,12 @@ fn a_pipe_takes_utf_8_in_every_locale() {
             .ends_with(&format!("\t\u{430}\u{43b}\t{HOSTILE}"))
     );
 }
+
+#[test]
+fn ascii_is_enough_for_all_that_is_not_said_by_people() {
+    let home = Home::new();
+    let mut person = Person::starts(&home, &["--ascii", "listen", "127.0.0.1:0"]);
+    person.sees("/add NAME KEY");
+    person.sees("listening on");
+    assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
+}

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::home::{Home, Talk, check, free_port, listening};
 use crate::program::{Ended, Program, until, within};
 use crate::screen::{Person, address_on};
-use crate::terminal::READING;
 use crate::wire::Wire;
 
 /// How soon a change of known-peers counts.
@@ -397,7 +396,7 @@ fn what_is_told_of_a_newcomer_stands_in_his_conversation() {
     person.sees("an unknown key calls from 127.0.0.1:");
     person.says("/add carol");
     person.sees("Save this key as \"carol\" and talk to it?");
-    person.program.is_read(READING);
+    person.reads();
     person.presses("y");
     caller.told("secure: ");
     person.sees("[1 bob] [2 carol]");

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ pub(crate) struct Person {
     pub(crate) vt: Vt,
     /// The terminal, to look at its modes and change its size.
     pub(crate) terminal: File,
+    /// Where the program's control socket is, if it has one.
+    socket: Option<PathBuf>,
 }
 
 impl Person {
@@ -48,7 +52,9 @@ impl Person {
         for name in ["ACCESSIBLE", "LC_ALL", "LC_CTYPE", "NO_COLOR"] {
             command.env_remove(name);
         }
+        let home = command.get_args().skip_while(|it| *it != "--home").nth(1);
         Self {
+            socket: home.map(|home| PathBuf::from(home).join("run/ctl.sock")),
             program: start_on(command, ours, &theirs),
             vt: Vt::new(80, 24),
             terminal,
@@ -106,7 +112,24 @@ impl Person {
 
     /// Looks at what came by itself: what is pressed sooner is not meant for that.
     pub(crate) fn glances(&mut self) {
-        self.program.is_read(GLANCE);
+        self.looks_for(GLANCE);
+    }
+
+    /// Reads a question: what is pressed sooner is no answer to it.
+    pub(crate) fn reads(&mut self) {
+        self.looks_for(READING);
+    }
+
+    /// Whoever is answered by the program knows that it has noted since when there is what stands on the screen.
+    fn looks_for(&mut self, time: Duration) {
+        if let Some(socket) = &self.socket {
+            let mut asking = UnixStream::connect(socket).unwrap();
+            asking.set_read_timeout(Some(PATIENCE)).unwrap();
+            let hello = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hello\"}\n";
+            asking.write_all(hello).unwrap();
+            asking.read_exact(&mut [0]).unwrap();
+        }
+        self.program.is_read(time);
     }
 
     pub(crate) fn says(&mut self, line: &str) {
@@ -145,6 +168,7 @@ impl Person {
             program,
             mut vt,
             terminal,
+            ..
         } = self;
         let ended = program.end();
         vt.feed(ended.rest.as_bytes());
@@ -437,7 +461,7 @@ fn a_stranger_is_let_in_by_a_command_and_a_letter() {
     listener.sees("Save this key as \"alice\" and talk to it?");
     listener.presses("\ry");
     listener.sees("that came too soon");
-    listener.program.is_read(READING);
+    listener.reads();
     listener.presses("y");
     caller.told("secure: ");
     caller.say("thank you");
@@ -471,15 +495,6 @@ fn what_waits_is_shown_and_what_nobody_has_seen_comes_again() {
     let mut again = Person::starts(&alice, &["listen", "127.0.0.1:0"]);
     again.sees("…  me       for later");
     drop(bob);
-}
-
-#[test]
-fn ascii_is_enough_for_all_that_is_not_said_by_people() {
-    let home = Home::new();
-    let mut person = Person::starts(&home, &["--ascii", "listen", "127.0.0.1:0"]);
-    person.sees("/add NAME KEY");
-    person.sees("listening on");
-    assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
 }
 
 #[test]
@@ -547,23 +562,6 @@ fn a_process_that_panics() {
         let _terminal = Terminal::open(Charset::Utf8).unwrap();
         panic!("this is a bug");
     }
-}
-
-#[test]
-fn tab_completes_the_name_of_a_file() {
-    let (mut alice, mut bob, a, _b) = two();
-    alice.sees("secure: bob");
-    bob.sees("secure: alice");
-    std::fs::create_dir(a.path("minutes of may")).unwrap();
-    alice.says("hello");
-    alice.sees("✓✓ me       hello");
-    alice.presses(&format!("/export {}", a.path("min").display()));
-    alice.presses("\t");
-    alice.sees("minutes of may/");
-    alice.presses("talk.txt\r");
-    alice.sees("written, for you alone: ");
-    let text = std::fs::read_to_string(a.path("minutes of may/talk.txt")).unwrap();
-    assert!(text.ends_with(" me: hello\n"), "{text:?}");
 }
 
 #[test]

@@ -37,7 +37,11 @@ fn what_was_written_to_a_key_that_was_replaced_goes_to_neither() {
     assert!(first.ends_with("\talice\thello, new key"), "{first}");
     former.told("alice");
     let former = former.kill();
-    assert!(!former.transcript.contains("pair of eyes"), "{}", former.transcript);
+    assert!(
+        !former.transcript.contains("pair of eyes"),
+        "{}",
+        former.transcript
+    );
 }
 
 /// The same in the moment of Enter: the program has not read the new list yet.

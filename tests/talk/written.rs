@@ -173,3 +173,20 @@ fn a_session_is_ended_and_taken_up_again_and_written_out() {
         "nothing is overwritten"
     );
 }
+
+#[test]
+fn tab_completes_the_name_of_a_file() {
+    let (mut alice, mut bob, a, _b) = two();
+    alice.sees("secure: bob");
+    bob.sees("secure: alice");
+    std::fs::create_dir(a.path("minutes of may")).unwrap();
+    alice.says("hello");
+    alice.sees("✓✓ me       hello");
+    alice.presses(&format!("/export {}", a.path("min").display()));
+    alice.presses("\t");
+    alice.sees("minutes of may/");
+    alice.presses("talk.txt\r");
+    alice.sees("written, for you alone: ");
+    let text = std::fs::read_to_string(a.path("minutes of may/talk.txt")).unwrap();
+    assert!(text.ends_with(" me: hello\n"), "{text:?}");
+}
