@@ -342,6 +342,25 @@ fn who_is_not_to_be_asked_still_has_commands() {
     assert_eq!(caller.leave().rest, "");
 }
 
+/// The first 4,095 bytes were sent as if they were all.
+#[test]
+fn a_line_that_the_terminal_may_have_cut_is_not_sent() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = alice.command(&["connect", "bob", &address.to_string()]);
+    let mut person = Program::typed_at(connect);
+    person.told("secure: bob");
+    for len in [4_200, 4_095] {
+        person.say(&"x".repeat(len));
+        person.told("not sent: a terminal drops what a line has beyond 4095 bytes");
+    }
+    person.say(&"y".repeat(4_094));
+    person.say("after it");
+    let longest = listener.said("");
+    assert!(longest.ends_with(&format!("\t{}", "y".repeat(4_094))));
+    assert!(listener.said("").ends_with("\tafter it"));
+}
+
 #[test]
 fn the_end_of_the_input_is_a_goodbye() {
     let (alice, bob) = Home::friends();

@@ -43,6 +43,15 @@ const READ_LEN: usize = 64 * 1024;
 /// As many bytes are looked through for the end while nothing is taken.
 const AHEAD: usize = 1 << 20;
 
+/// Bytes of a line that a terminal takes which puts lines together itself. What is typed or pasted beyond them it
+/// drops up to the Enter, and says nothing: Linux has room for 4,096 with the break (`N_TTY_BUF_SIZE`), macOS for 1,024
+/// (`TTYHOG`).
+pub(super) const TERMINAL_LINE_LEN: usize = if cfg!(target_os = "macos") {
+    1_023
+} else {
+    4_095
+};
+
 /// The lines that have come.
 #[derive(Debug)]
 pub(in crate::cli) struct Lines {
@@ -205,6 +214,24 @@ fn wait_for_input() -> io::Result<()> {
 #[cfg(not(unix))]
 fn wait_for_input() -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
+}
+
+/// Whether a line fills what the terminal takes of one: whether more was typed nobody can say.
+pub(super) fn fills_terminal(line: &[u8]) -> bool {
+    line.len() == TERMINAL_LINE_LEN && puts_lines_together()
+}
+
+/// Whether standard input is a terminal that hands over whole lines, and not each key.
+#[cfg(unix)]
+fn puts_lines_together() -> bool {
+    use rustix::termios::{LocalModes, tcgetattr};
+    tcgetattr(io::stdin()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ICANON))
+}
+
+/// Elsewhere what is too long for one reading comes with the next.
+#[cfg(not(unix))]
+const fn puts_lines_together() -> bool {
+    false
 }
 
 fn forward<R: Read>(input: &mut BufReader<R>, largest: usize, sender: &Sender, wake: &impl Fn()) {

@@ -6,7 +6,7 @@ use crate::cli::talk::conversation::pending::Unsaid;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::Passage;
-use crate::cli::talk::stdin::Stdin;
+use crate::cli::talk::stdin::{Stdin, TERMINAL_LINE_LEN, fills_terminal};
 use crate::cli::talk::typed::{Typed, without_keys};
 use crate::cli::{Error, ExitCode};
 use crate::commands;
@@ -166,6 +166,10 @@ impl Conversation {
             return self.say(self.state.target.peer(), line);
         }
         self.face.entered();
+        if fills_terminal(&line) {
+            self.refuse_filling();
+            return Ok(None);
+        }
         if let Some(text) = without_keys(&line) {
             self.refuse_keys(&text);
             return Ok(None);
@@ -570,6 +574,15 @@ impl Conversation {
         if !text.trim().is_empty() {
             self.warn(Safe::from("  without them it is: ") + safe_line(text));
         }
+    }
+
+    /// What a terminal has perhaps cut is not half said.
+    fn refuse_filling(&mut self) {
+        let words = Safe::from("a terminal drops what a line has beyond ") + TERMINAL_LINE_LEN;
+        let words = words
+            + " bytes, as this one may have had; say it in shorter ones, or elsewhere with \
+            securechat send NAME -";
+        self.refuse(words.as_str());
     }
 
     /// Tells that a line is not sent. A script learns it from the exit code.
