@@ -9,7 +9,7 @@ use crate::text::{Safe, safe_line};
 /// The program's name.
 const NAME: &str = "securechat";
 
-/// What `securechat` alone prints where it opens no screen: without an identity, without a terminal, in lines.
+/// What `securechat` alone prints where nobody can talk: without an identity, or without a terminal.
 const GUIDE: &str = "\
 securechat - private chat between two terminals: no server, no account
 
@@ -25,7 +25,8 @@ securechat - private chat between two terminals: no server, no account
   afterwards, by name:
     securechat peers add bob KEY --address HOST:PORT
     securechat connect bob
-    securechat                          everybody you know, on the full screen
+    securechat                          on a terminal: everybody you know, on
+                                        the full screen, or in lines (--plain)
 
   more:
     securechat --help                   every command and flag

@@ -92,21 +92,18 @@ fn guessed(args: &[OsString]) -> Result<Globals, clap::Error> {
     Globals::from_arg_matches(&read)
 }
 
-/// Without a command: the people who are known, on a screen or as events; a guide for whoever has no identity yet, or
-/// no terminal.
+/// Without a command: the people who are known, on a screen, in lines or as events; a guide for whoever has no identity
+/// yet. Without a terminal, too: what a pipe says is for somebody, and nobody is named.
 fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     if globals.json {
         return talk::open(&Context::new(globals, out)?);
     }
-    if talk::wants_lines(globals) {
-        return guide(globals, out);
-    }
     let context = match Context::new(globals, out) {
         // The guide needs no file.
-        Err(_) if !talk::has_screen() => return guide(globals, out),
+        Err(_) if !talk::has_typist() => return guide(globals, out),
         context => context?,
     };
-    if !talk::wants_screen(&context)? {
+    if !talk::wants_screen(&context)? && !talk::has_typist() {
         return guide(globals, out);
     }
     match talk::open(&context) {

@@ -50,7 +50,7 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub globals: Globals,
-    /// What to do; without it the full screen opens, or a short guide is shown where there can be none yet.
+    /// What to do; without it there is everybody who is known, or a short guide where there is no identity yet, or no terminal.
     #[command(subcommand)]
     pub command: Option<Command>,
 }

@@ -1,6 +1,6 @@
 //! The ends of a conversation: what it is shown by, who types, and the lines that come.
 
-use std::io::{IsTerminal, stderr, stdin, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 use std::sync::mpsc::Sender;
 
 use crate::chat::Policy;
@@ -11,7 +11,7 @@ use crate::cli::talk::guide::guide;
 use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::{Input, no_threads};
 use crate::cli::talk::stdin::{Lines, read_lines};
-use crate::cli::talk::terminal::{by_terminal, through};
+use crate::cli::talk::terminal::{by_terminal, has_typist, through};
 use crate::cli::{Context, Error, Out, Suggestion, settled, streams};
 use crate::json::LINE_MAX_LEN;
 use crate::net::{Clock, JobControl, on_job_control};
@@ -137,7 +137,7 @@ fn alerts(inputs: &Sender<Input>, clock: Clock, config: &Config) -> Result<Alert
 
 /// Who types. With `--no-input` nobody is asked, but whoever types still has commands.
 fn typist() -> Typist {
-    if stdin().is_terminal() {
+    if has_typist() {
         let sees_prompt = stderr().is_terminal();
         Typist::Person { sees_prompt }
     } else {

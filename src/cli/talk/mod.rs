@@ -43,9 +43,7 @@ pub(super) use self::record::{check as check_records, check_unrecorded, warn_unc
 pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status, TurnedAway};
-pub(super) use self::terminal::{
-    by_terminal, has_screen, moves_cursor, through, wants_lines, wants_screen,
-};
+pub(super) use self::terminal::{by_terminal, has_typist, moves_cursor, through, wants_screen};
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -106,8 +104,8 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
     conversation.run()
 }
 
-/// `securechat` alone: everybody who is known, on a screen. It listens, and calls those whose address is
-/// known.
+/// `securechat` alone: everybody who is known, on a screen, in lines or as events. It listens, and calls those whose
+/// address is known.
 ///
 /// # Errors
 /// Whatever ends it; SC01 if there is no identity yet.

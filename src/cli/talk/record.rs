@@ -58,7 +58,7 @@ pub(in crate::cli) fn check_unrecorded(globals: &Globals) -> Result<(), Error> {
     Err(Error::BadArgument {
         given: "--trace".into(),
         reason: "this command records nothing; listen, connect, daemon, send, ping, doctor \
-                 with somebody to call, and the screen of securechat alone do"
+                 with somebody to call, and securechat alone on a terminal do"
             .into(),
         example: &["connect", "NAME", "--trace", "FILE"],
     })

@@ -25,7 +25,7 @@ pub(in crate::cli) fn wants_screen(context: &Context) -> Result<bool, Error> {
 }
 
 /// Whether somebody wants lines for this run: by a flag, by `ACCESSIBLE`, or by a log that goes to the terminal.
-pub(in crate::cli) fn wants_lines(globals: &Globals) -> bool {
+pub(super) fn wants_lines(globals: &Globals) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_log = globals.verbose > 0 || globals.log_level.is_some();
     let logs_here = has_log && globals.log.is_none();
@@ -33,13 +33,18 @@ pub(in crate::cli) fn wants_lines(globals: &Globals) -> bool {
 }
 
 /// Whether there is a terminal for a whole screen.
-pub(in crate::cli) fn has_screen() -> bool {
+pub(super) fn has_screen() -> bool {
     obstacle().is_none()
+}
+
+/// Whether there is a terminal that somebody can type at.
+pub(in crate::cli) fn has_typist() -> bool {
+    stdin().is_terminal()
 }
 
 /// What is in the way of a whole screen.
 fn obstacle() -> Option<&'static str> {
-    if !stdin().is_terminal() {
+    if !has_typist() {
         Some("standard input is no terminal")
     } else if !stdout().is_terminal() {
         Some("standard output is no terminal")
