@@ -303,9 +303,12 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           without a terminal and for daemon) or \"strict\"
                           (--trust)
   [notify]
-  bell = true             whether a message that nobody sees rings the bell
+  bell = true             whether a message that nobody sees rings the bell: the
+                          rule on the full screen; in lines each message does,
+                          and only if this is said
   command = [\"blink\"]     a program that is run for it, without a shell ([] is
-                          none); what desktop allows comes on its standard input
+                          none); what desktop allows comes on its standard input.
+                          In lines on a terminal it is run for each message
   desktop = \"sender\"      what the terminal and the command may be told:
                           \"off\" (the rule), \"sender\", \"full\"
   terminal = \"osc777\"     by which sequence: \"auto\" (the rule), \"osc9\",
@@ -335,7 +338,8 @@ With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
 the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1. Everything
 that can be done on the full screen can be done in lines, but for what is about
-the screen itself: of each such command lines say why.
+the screen itself: of each such command lines say why. A message rings the bell
+there if [notify] says bell = true; desktop and command count there, too.
 
 The full screen has a caret where you type, for input methods and magnifiers.
 Nothing in it is told by colour alone; with --ascii its own signs are

@@ -162,13 +162,13 @@ pub(crate) const COMMANDS: &[Usage] = &[
         "mute",
         "",
         "ring no bell here, or ring it again",
-        "lines ring no bell",
+        "in lines [notify] of the settings says what rings",
     ),
     screen(
         "notify",
         "[LEVEL]",
         "off, bell, sender or full, until you leave",
-        "lines ring no bell and notify nobody",
+        "in lines [notify] of the settings says what calls you",
     ),
 ];
 

@@ -41,6 +41,7 @@ mod view;
 mod wrap;
 
 pub use app::{App, Settings};
+pub(crate) use bell::{Bell, more_messages};
 pub use clock::Zone;
 pub use input::{
     Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Held, Hit, Input, LinkStatus,

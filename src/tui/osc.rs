@@ -2,6 +2,7 @@
 
 use crate::commands::clipboard;
 use crate::text::Safe;
+use crate::tui::Notice;
 
 /// The sequence that a terminal takes for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,18 @@ impl Osc {
             Self::NinetyNine => "\x1b]99;;",
         };
         format!("{start}{words}\x07")
+    }
+}
+
+impl Notice {
+    /// What is written to the terminal for it.
+    pub(crate) fn sequence(&self, by: Osc, through: Through) -> String {
+        let words = self.words.as_ref();
+        let mut sequence = words.map_or_else(String::new, |words| through.wrap(by.sequence(words)));
+        if self.rings {
+            sequence.push('\x07');
+        }
+        sequence
     }
 }
 

@@ -177,13 +177,7 @@ impl Terminal {
         if !HOLD.is_ours() {
             return Ok(());
         }
-        if let Some(words) = &notice.words {
-            queue!(self.out(), Print(through.wrap(by.sequence(words))))?;
-        }
-        if notice.rings {
-            queue!(self.out(), Print("\x07"))?;
-        }
-        Write::flush(self.out())
+        execute!(self.out(), Print(notice.sequence(by, through)))
     }
 
     /// Turns the mouse on or off.

@@ -329,6 +329,44 @@ fn where_the_full_screen_is_settled_nothing_begins_without_a_terminal() {
     listener.said("afterwards");
 }
 
+/// Lines called nobody, whatever was settled.
+#[cfg(target_os = "linux")]
+#[test]
+fn in_lines_a_message_calls_whom_the_settings_have_called() {
+    use crate::program::until;
+    use crate::terminal::{listen, quit, start};
+    let (alice, bob) = Home::friends();
+    let told = bob.path("told");
+    let command = format!("command = [\"sh\", \"-c\", \"cat >> {}\"]", told.display());
+    let settings = format!("[notify]\nbell = true\ndesktop = \"sender\"\n{command}\n");
+    settle(&bob, &settings);
+    let mut listener = bob.command(&["listen", "127.0.0.1:0"]);
+    listener.env("TERM", "xterm");
+    let mut listener = start(listener);
+    let line = listener.said("listening on ");
+    let address = line.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("one");
+    listener.said(" alice: one");
+    listener.shown("\u{1b}]9;message from alice\u{7}\u{7}");
+    // One a second: the others are counted.
+    caller.say_together(&["two", "three", "four"].map(str::to_owned));
+    listener.shown(" more message");
+    until("the command was told", || {
+        let told = fs::read_to_string(&told).ok()?;
+        (told.starts_with("message from alice\n") && told.contains(" more message")).then_some(())
+    });
+    quit(listener);
+    caller.leave();
+    settle(&bob, "");
+    let (mut listener, address) = listen(&bob, &[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    caller.say("one");
+    listener.said(" alice: one");
+    let ended = quit(listener);
+    assert!(!ended.transcript.contains('\u{7}'), "{}", ended.transcript);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn where_the_full_screen_is_settled_a_terminal_shows_it_unless_the_command_wants_lines() {

@@ -64,7 +64,12 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("save_addresses", format!("{:?}", config.save_addresses)),
         ("mode", format!("{:?}", config.mode)),
         ("desktop", format!("{:?}", config.notify)),
-        ("bell", format!("{:?}", config.bell)),
+        (
+            "bell",
+            config
+                .bell
+                .map_or_else(|| "unset".to_owned(), |it| it.to_string()),
+        ),
         ("terminal", format!("{:?}", config.osc)),
         ("command", whether(config.notify_command.is_some())),
         ("theme", format!("colours: {:?}", config.has_colours)),

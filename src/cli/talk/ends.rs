@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use crate::chat::Policy;
 use crate::cli::args::Globals;
 use crate::cli::talk::conversation::Typist;
-use crate::cli::talk::face::{Alerts, Face, Screen, read_keys};
+use crate::cli::talk::face::{Alerts, Face, Ringer, Screen, read_keys};
 use crate::cli::talk::guide::guide;
 use crate::cli::talk::hook::Hook;
 use crate::cli::talk::network::{Input, no_threads};
@@ -87,11 +87,21 @@ fn wake(inputs: &Sender<Input>) -> impl Fn() + Send + 'static + use<> {
 }
 
 /// A conversation in lines.
-pub(super) fn in_lines(inputs: &Sender<Input>, quiet: bool) -> Result<Ends, Error> {
+pub(super) fn in_lines(
+    inputs: &Sender<Input>,
+    clock: Clock,
+    look: Look<'_>,
+) -> Result<Ends, Error> {
     let largest = Policy::default().largest;
     let lines = read_lines(largest, wake(inputs)).map_err(|error| no_threads(&error))?;
+    let quiet = look.globals.quiet;
     let printer = Printer::new(form(), streams::stdout(), streams::stderr(), quiet);
-    Ok((Face::Lines(printer), typist(), lines))
+    let typist = typist();
+    // Nobody sits at a pipe.
+    let has_person = typist != Typist::Pipe;
+    let ringer = has_person.then(|| ringer(inputs, clock, look.config));
+    let ringer = ringer.transpose()?.map(Box::new);
+    Ok((Face::Lines(printer, ringer), typist, lines))
 }
 
 /// How the screen looks on this terminal.
@@ -109,12 +119,9 @@ fn settings(look: Look<'_>) -> Settings {
         charset: streams::of_terminal(),
         mono: !out.is_colored() || !config.has_colours,
         zone: Zone::system(),
-        notify: match config.notify {
-            Notify::Off => Discretion::Bell,
-            Notify::Sender => Discretion::Sender,
-            Notify::Full => Discretion::Full,
-        },
-        bell: config.bell,
+        notify: discretion(config),
+        // Nothing rings for who looks.
+        bell: config.bell.unwrap_or(true),
         through: through(),
         mouse: config.mouse,
         guide: guide(&keys),
@@ -123,6 +130,22 @@ fn settings(look: Look<'_>) -> Settings {
         keys_are_logged: globals.trace_keys.is_some(),
         program: out.command(&Suggestion::securechat([""; 0])),
     }
+}
+
+const fn discretion(config: &Config) -> Discretion {
+    match config.notify {
+        Notify::Off => Discretion::Bell,
+        Notify::Sender => Discretion::Sender,
+        Notify::Full => Discretion::Full,
+    }
+}
+
+/// Who calls somebody with lines on the terminal. Whether that person looks nobody knows: the bell rings for each message,
+/// and so only where that is wanted.
+fn ringer(inputs: &Sender<Input>, clock: Clock, config: &Config) -> Result<Ringer, Error> {
+    let alerts = alerts(inputs, clock, config)?;
+    let rings = config.bell.unwrap_or(false);
+    Ok(Ringer::new(discretion(config), rings, alerts, clock))
 }
 
 /// Who is told of a notification: the terminal by what it takes, and a command if the settings have one.

@@ -90,5 +90,5 @@ fn ends(network: &Network, look: Look<'_>) -> Result<Ends, Error> {
             Err(reason) => tell_no_screen(&reason, look.out),
         }
     }
-    in_lines(&network.sender, look.globals.quiet)
+    in_lines(&network.sender, network.clock, look)
 }

@@ -321,7 +321,7 @@ fn open_ends(network: &Network, on_screen: bool, context: &Context) -> Result<En
     if context.globals.json {
         return as_events(sender);
     }
-    in_lines(sender, context.globals.quiet)
+    in_lines(sender, network.clock, context.into())
 }
 
 fn tell_no_screen(reason: &Safe, out: &Out) {

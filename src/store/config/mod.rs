@@ -48,10 +48,10 @@ pub struct Config {
     pub save_addresses: bool,
     /// How a conversation is shown.
     pub mode: Mode,
-    /// What a notification on the full screen may say.
+    /// What a notification may say.
     pub notify: Notify,
-    /// Whether it rings the bell.
-    pub bell: bool,
+    /// Whether it rings the bell; unset for as it is usual where messages are shown.
+    pub bell: Option<bool>,
     /// How a terminal is told of it.
     pub osc: Osc,
     /// What is run for it too.
@@ -89,7 +89,7 @@ impl Default for Config {
             save_addresses: false,
             mode: Mode::default(),
             notify: Notify::default(),
-            bell: true,
+            bell: None,
             osc: Osc::default(),
             notify_command: None,
             has_colours: true,
@@ -370,7 +370,7 @@ const SETTINGS: &[Setting] = &[
         key: "bell",
         form: "true or false",
         set: |config, value| {
-            config.bell = value.as_bool()?;
+            config.bell = Some(value.as_bool()?);
             Some(())
         },
     },

@@ -45,7 +45,7 @@ fn the_example_settles_everything() {
             save_addresses: true,
             mode: Mode::Plain,
             notify: Notify::Sender,
-            bell: true,
+            bell: Some(true),
             osc: Osc::Osc777,
             notify_command: Some(Program {
                 name: "/usr/local/bin/blink".to_owned(),
@@ -169,7 +169,7 @@ fn every_value_that_is_allowed_is_taken() {
     ] {
         assert_eq!(config(&format!("notify.terminal = '{text}'")).osc, osc);
     }
-    assert!(!config("notify.bell = false").bell);
+    assert_eq!(config("notify.bell = false").bell, Some(false));
     assert!(config("ui.theme = 'terminal'").has_colours);
     let inline = config("net = { listen = \"127.0.0.1:7420\" }");
     assert_eq!(inline.listen, Some("127.0.0.1:7420".parse().unwrap()));

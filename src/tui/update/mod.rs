@@ -20,8 +20,9 @@ use ratatui_crossterm::crossterm::event::KeyEventKind;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::app::{App, Found, Mode};
+use crate::tui::bell::more_messages;
 use crate::tui::glance::{GLANCE, Glance};
-use crate::tui::input::{Action, Ask, Discretion, Input, Notice, Now};
+use crate::tui::input::{Action, Ask, Input, Now};
 use crate::tui::keys::Stroke;
 use crate::tui::places::Places;
 use crate::tui::verifying::Compared;
@@ -132,20 +133,15 @@ impl App {
             self.bell.hush();
         }
         if let Some(held) = self.bell.due(self.now.instant) {
-            let noun = if held == 1 { " message" } else { " messages" };
-            self.notify(Safe::from(held) + " more" + noun);
+            self.notify(more_messages(held));
         }
     }
 
     /// Calls the person, with these words if there may be any.
     fn notify(&mut self, words: Safe) {
-        let words = match self.settings.notify {
-            Discretion::Off => return,
-            Discretion::Bell => None,
-            Discretion::Sender | Discretion::Full => Some(words),
-        };
-        let rings = self.settings.bell;
-        self.act(Action::Notify(Notice { words, rings }));
+        if let Some(notice) = self.settings.notify.notice(words, self.settings.bell) {
+            self.act(Action::Notify(notice));
+        }
     }
 
     /// Asks for what was said before with whoever is on the screen for the first time.

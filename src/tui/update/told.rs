@@ -6,11 +6,10 @@ use crate::commands::{Command, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
 use crate::tui::app::App;
-use crate::tui::bell;
 use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Receipt};
-use crate::tui::input::{Card, Discretion, Earlier, Guest, Hit, Said, Standing, Ticket, Told};
+use crate::tui::input::{Card, Earlier, Guest, Hit, Said, Standing, Ticket, Told};
 use crate::tui::purged::Purged;
 
 impl App {
@@ -229,20 +228,8 @@ impl App {
         }
         let name = conversation.name.clone();
         if self.bell.rings(self.now.instant) {
-            let words = self.notification(name, said);
-            self.notify(words);
-        }
-    }
-
-    /// What is told about a message to whoever looks at the screen, if anything is.
-    fn notification(&self, name: Safe, said: &Said) -> Safe {
-        let from = Safe::from("message from ") + name;
-        match self.settings.notify {
-            Discretion::Off | Discretion::Bell | Discretion::Sender => from,
-            Discretion::Full => {
-                let text = said.text.as_deref().unwrap_or("[unreadable message]");
-                from + ": " + bell::beginning(text, self.theme.glyphs.more)
-            }
+            let (discretion, more) = (self.settings.notify, self.theme.glyphs.more);
+            self.notify(discretion.message(&name, said.text.as_deref(), more));
         }
     }
 

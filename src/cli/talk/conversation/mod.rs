@@ -421,6 +421,7 @@ impl Conversation {
         self.state.looked = now;
         self.state.has_room = true;
         self.state.searches.drop_old(now);
+        self.face.ring();
         self.tell_late(now)?;
         self.look_at_network(now)?;
         self.tell_quality(now)?;

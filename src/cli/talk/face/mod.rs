@@ -6,6 +6,7 @@
 
 mod events;
 mod orders;
+mod ringer;
 mod screen;
 
 use std::io::{self, IsTerminal as _, Stderr, Stdout, stderr, stdout};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub(super) use self::events::Events;
 pub(super) use self::orders::Order;
+pub(super) use self::ringer::Ringer;
 pub(super) use self::screen::{Alerts, Screen, read_keys};
 
 use crate::chat::{Incoming, Name, Outgoing, Received, State};
@@ -32,8 +34,8 @@ type Lines = Printer<Outlet<Stdout>, Outlet<Stderr>>;
 
 /// One of them.
 pub(super) enum Face {
-    /// Lines that are only ever appended.
-    Lines(Lines),
+    /// Lines that are only ever appended, and what calls whoever sits at their terminal.
+    Lines(Lines, Option<Box<Ringer>>),
     /// The whole terminal.
     Screen(Box<Screen>),
     /// Standard output, for a program.
@@ -71,13 +73,13 @@ impl Face {
     pub(super) fn screen(&mut self) -> Option<&mut Screen> {
         match self {
             Self::Screen(screen) => Some(screen),
-            Self::Lines(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => None,
+            Self::Lines(..) | Self::Events(_) | Self::Service(_) | Self::Record(_) => None,
         }
     }
 
     const fn printer(&mut self) -> Option<&mut Lines> {
         match self {
-            Self::Lines(printer) | Self::Service(printer) => Some(printer),
+            Self::Lines(printer, _) | Self::Service(printer) => Some(printer),
             Self::Screen(_) | Self::Events(_) | Self::Record(_) => None,
         }
     }
@@ -98,14 +100,14 @@ impl Face {
             Self::Events(events) | Self::Record(events) => {
                 events.take_failure().map_or(Ok(()), Err)
             }
-            Self::Lines(_) | Self::Screen(_) | Self::Service(_) => Ok(()),
+            Self::Lines(..) | Self::Screen(_) | Self::Service(_) => Ok(()),
         }
     }
 
     /// Gives a screen's terminal back. What is told from now on is told in lines.
     pub(super) fn close(&mut self, lines: Lines) {
         if self.is_screen() {
-            *self = Self::Lines(lines);
+            *self = Self::Lines(lines, None);
         }
     }
 
@@ -123,7 +125,7 @@ impl Face {
     ) -> io::Result<bool> {
         let is_again = came.is_some();
         let is_seen = !self.is_service();
-        let printer = match self {
+        let (printer, ringer) = match self {
             Self::Screen(screen) => {
                 screen.said((peer, label), message, came.unwrap_or(at), is_again);
                 return Ok(false);
@@ -136,7 +138,7 @@ impl Face {
             }
             // Those who listen are told by the loop.
             Self::Service(_) => return Ok(false),
-            Self::Lines(printer) => printer,
+            Self::Lines(printer, ringer) => (printer, ringer),
         };
         if message.missing > 0 {
             printer.missing(label, message.missing)?;
@@ -148,6 +150,10 @@ impl Face {
         };
         let body = Received::from(message.body.as_slice());
         printer.said(&Stamp::local(at), label, &mark, body)?;
+        // Whoever starts the program is there: what came before does not call.
+        if let Some(ringer) = ringer.as_mut().filter(|_| !is_again) {
+            ringer.said(label, core::str::from_utf8(&message.body).ok());
+        }
         Ok(true)
     }
 
@@ -157,7 +163,7 @@ impl Face {
     /// As [`Face::said`].
     pub(super) fn own(&mut self, own: &Own, message: &Outgoing) -> io::Result<()> {
         match self {
-            Self::Lines(printer) => {
+            Self::Lines(printer, _) => {
                 let at = Stamp::local(message.sent_at);
                 printer.own(&at, own, &String::from_utf8_lossy(&message.body))
             }
@@ -168,7 +174,7 @@ impl Face {
     /// Tells that a line was not accepted.
     pub(super) fn refused(&mut self, why: &Safe) {
         match self {
-            Self::Lines(printer) => printer.warn(&(Safe::from("not sent: ") + why)),
+            Self::Lines(printer, _) => printer.warn(&(Safe::from("not sent: ") + why)),
             // Whoever asked for it has an answer.
             Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => {}
         }
@@ -189,7 +195,7 @@ impl Face {
     /// As [`Face::said`].
     pub(super) fn progress(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
-            Self::Lines(printer) => printer.progress(&Stamp::local(at), own, state),
+            Self::Lines(printer, _) => printer.progress(&Stamp::local(at), own, state),
             Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => Ok(()),
         }
     }
@@ -200,7 +206,7 @@ impl Face {
     /// As [`Face::said`].
     pub(super) fn outcome(&mut self, at: UnixTime, own: &Own, state: &Safe) -> io::Result<()> {
         match self {
-            Self::Lines(printer) => printer.outcome(&Stamp::local(at), own, state),
+            Self::Lines(printer, _) => printer.outcome(&Stamp::local(at), own, state),
             Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => Ok(()),
         }
     }
@@ -208,7 +214,7 @@ impl Face {
     /// Tells how things stand, with somebody or at all.
     pub(super) fn note(&mut self, about: Option<PeerId>, words: &Safe) {
         match self {
-            Self::Lines(printer) | Self::Service(printer) => printer.note(words),
+            Self::Lines(printer, _) | Self::Service(printer) => printer.note(words),
             Self::Screen(screen) => screen.note(about, words),
             // A program has the fact.
             Self::Events(_) | Self::Record(_) => {}
@@ -218,7 +224,7 @@ impl Face {
     /// Tells something that must be seen.
     pub(super) fn warn(&mut self, about: Option<PeerId>, words: &Safe) {
         match self {
-            Self::Lines(printer) | Self::Service(printer) => printer.warn(words),
+            Self::Lines(printer, _) | Self::Service(printer) => printer.warn(words),
             Self::Screen(screen) => screen.note(about, words),
             // What concerns a program is an event beside it.
             Self::Events(_) | Self::Record(_) => {}
@@ -228,7 +234,7 @@ impl Face {
     /// Tells an error that does not end the program.
     pub(super) fn complain(&mut self, about: Option<PeerId>, error: &Error, out: &Out) {
         match self {
-            Self::Lines(printer) | Self::Service(printer) => {
+            Self::Lines(printer, _) | Self::Service(printer) => {
                 printer.interrupt();
                 out.error(&error.report());
             }
@@ -253,14 +259,16 @@ impl Face {
             return Err(DUMB.into());
         }
         let through = through();
-        let sequence = through.clipboard(text);
-        let written = if stderr().is_terminal() {
-            write(stderr(), &sequence)
-        } else {
-            write(stdout(), &sequence)
-        };
+        let written = write_to_terminal(&through.clipboard(text));
         written.map_err(|error| safe_line(&error.to_string()))?;
         Ok(through.copied())
+    }
+
+    /// Calls for the messages that came too soon after one that was called for. A screen does so by itself.
+    pub(super) fn ring(&mut self) {
+        if let Self::Lines(_, Some(ringer)) = self {
+            ringer.ring();
+        }
     }
 
     /// Begins the line that is typed next. A screen has its own.
@@ -272,6 +280,9 @@ impl Face {
 
     /// A line has been typed to its end.
     pub(super) fn entered(&mut self) {
+        if let Self::Lines(_, Some(ringer)) = self {
+            ringer.hush();
+        }
         if let Some(printer) = self.printer() {
             printer.entered();
         }
@@ -290,6 +301,15 @@ const NO_TERMINAL: &str = "neither standard output nor standard error is a termi
     what is kept of the conversation: /export FILE";
 const DUMB: &str = "TERM says that this terminal takes no commands, and so none for its clipboard; \
     what is kept of the conversation: /export FILE";
+
+/// Writes what is for the terminal itself, on whichever stream that is.
+fn write_to_terminal(sequence: &str) -> io::Result<()> {
+    if stderr().is_terminal() {
+        write(streams::stderr(), sequence)
+    } else {
+        write(streams::stdout(), sequence)
+    }
+}
 
 fn write(mut to: impl io::Write, text: &str) -> io::Result<()> {
     to.write_all(text.as_bytes())?;
