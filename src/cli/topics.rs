@@ -60,6 +60,8 @@ word: one that may have lost something so is not sent.
   /disconnect  hang up                        /connect         call now
   /info [N]    when it was written, its state /copy [N]        to the clipboard
   /reply [N]   your next line answers it      /retry [N]       send it once more
+  /lines       what you type or paste until a line that is /send is one message;
+               a line that is /cancel drops it
   /delete N    away with it here, kept or not
   /help        the commands                   /quit            leave
 
@@ -340,6 +342,8 @@ the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1. Everything
 that can be done on the full screen can be done in lines, but for what is about
 the screen itself: of each such command lines say why. A message rings the bell
 there if [notify] says bell = true; desktop and command count there, too.
+
+  /lines         begins a message of several lines: /send ends it
 
 The full screen has a caret where you type, for input methods and magnifiers.
 Nothing in it is told by colour alone; with --ascii its own signs are

@@ -65,6 +65,8 @@ pub(crate) enum Command<'a> {
     Rename(Option<&'a str>, &'a str),
     Go(&'a str),
     Message(&'a str, &'a str),
+    /// One message of several lines.
+    Lines,
     Close,
     Clear,
     /// As [`Command::Copy`]; without a number none, or the selected one.
@@ -187,6 +189,7 @@ impl<'a> Command<'a> {
             (_, Some(_)) => return None,
             ("keys", None) => Self::Keys,
             ("quit", None) => Self::Quit,
+            ("lines", None) => Self::Lines,
             ("peers", None) => Self::Peers,
             ("status", None) => Self::Status,
             ("myid", None) => Self::MyId,

@@ -115,6 +115,11 @@ pub(crate) const COMMANDS: &[Usage] = &[
     named("go", "NAME", "turn to NAME"),
     named("query", "NAME", "as /go"),
     named("msg", "NAME TEXT", "say TEXT to NAME and stay here"),
+    plain(
+        "lines",
+        "",
+        "several lines as one message; in lines until /send",
+    ),
     plain("receipts", "", "what is told about what you have read"),
     plain(
         "search",

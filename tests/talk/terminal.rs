@@ -361,6 +361,72 @@ fn a_line_that_the_terminal_may_have_cut_is_not_sent() {
     assert!(listener.said("").ends_with("\tafter it"));
 }
 
+/// There was no way to write one: a paste was sent line by line.
+#[test]
+fn several_lines_are_one_message_when_that_is_said() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = alice.command(&["connect", "bob", &address.to_string()]);
+    let mut person = start(connect);
+    person.said("secure: bob");
+    sees_prompt(&mut person, "bob");
+    let code = ["/lines", "/quit", "@carol \\", "", "    .", "/send"];
+    person.say_together(&code.map(str::to_owned));
+    person.said("what you type now is one message to bob: a line that is /send sends it");
+    assert!(
+        listener
+            .said("")
+            .ends_with("\t/quit\\n@carol \\\\\\n\\n    .")
+    );
+    person.said("me [1]: /quit");
+    sees_prompt(&mut person, "bob");
+    for dropped in ["/send", "/cancel"] {
+        person.say("/lines");
+        person.shown("bob, line 1> ");
+        person.say(dropped);
+        person.said("(nothing was sent)");
+    }
+    // A line that is not taken is missed by its author, and not by the receiver alone.
+    person.say_together(&["/lines", "one", "two\u{1b}[D", "three"].map(str::to_owned));
+    person.said("this line is not in the message: keys such as arrows do nothing in lines");
+    person.shown("bob, line 3> ");
+    person.say("/send");
+    person.said("it lacks 1 line (nothing was sent)");
+    person.say("/send");
+    assert!(listener.said("").ends_with("\tone\\nthree"));
+    let ended = quit(person);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
+#[test]
+fn a_secret_key_among_several_lines_and_what_is_not_ended_are_not_sent() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = alice.command(&["connect", "bob", &address.to_string()]);
+    let mut person = start(connect);
+    person.said("secure: bob");
+    sees_prompt(&mut person, "bob");
+    let body = "b3BlbnNzaC1rZXktdjEA".repeat(3);
+    // Begun before, so that the message has no line which shows alone what it is.
+    person.say("-----BEGIN OPENSSH PRIVATE KEY-----");
+    person.said("not sent: that holds a SECRET key");
+    person.say_together(&["/lines", &body, &body].map(str::to_owned));
+    person.said("that holds a SECRET key; it is not for anybody else (nothing of this message");
+    person.say("/send");
+    person.said("not sent: that holds a SECRET key");
+    person.say("that was a mistake");
+    assert!(listener.said("").ends_with("\tthat was a mistake"));
+    person.say_together(&["/lines", "half"].map(str::to_owned));
+    person.shown("bob, line 2> ");
+    person.say("\u{4}");
+    person.said("not sent: what was written after /lines, since no /send came");
+    let ended = person.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    listener.told("alice left");
+    let ended = listener.kill();
+    assert_eq!(ended.rest, "", "{}", ended.transcript);
+}
+
 #[test]
 fn the_end_of_the_input_is_a_goodbye() {
     let (alice, bob) = Home::friends();

@@ -518,3 +518,11 @@ fn a_paste_that_makes_it_longer_than_a_message_is_refused_with_words() {
     screen.key("enter");
     assert_eq!(texts(&screen), ["kept"]);
 }
+
+#[test]
+fn who_looks_for_lines_is_told_the_key_for_one() {
+    let mut screen = Screen::with_bob(80, 10);
+    screen.line("/lines");
+    let text = screen.text();
+    assert!(text.contains("Alt+Enter begins a new line"), "{text}");
+}

@@ -60,6 +60,7 @@ impl App {
                 let found = self.resolve(name);
                 return found.is_some_and(|at| self.say(at, text));
             }
+            Command::Lines => self.explain_new_line(),
             Command::Close => self.close(),
             Command::Clear => {
                 self.current_mut().clear();
@@ -79,6 +80,13 @@ impl App {
             Command::Notify(level) => self.set_notify(level),
         }
         true
+    }
+
+    /// Here what is being written has as many lines as one likes.
+    fn explain_new_line(&mut self) {
+        let label = self.settings.keys.label(Bind::NewLine);
+        let words = label.map(|key| key + " begins a new line in what you write; ");
+        self.tell(words.unwrap_or_default() + "pasted lines stay one message");
     }
 
     fn explain(&mut self, word: &str) -> bool {

@@ -71,6 +71,7 @@ impl Conversation {
                 let peer = self.named(Some(name));
                 return self.say(peer, text.as_bytes().to_vec());
             }
+            Command::Lines => self.begin_writing(),
             Command::Search(wanted) => self.search_for(wanted)?,
             Command::Export(file) => {
                 return self.about(None, |it, peer| it.export(peer, file));

@@ -91,6 +91,7 @@ impl Conversation {
         self.answer_left();
         self.answer_unread();
         self.face.interrupt();
+        self.give_up_writing();
         self.give_up_exports();
         let end = self.instead_if_moved(end);
         if self.state.sent.is_settled() && self.unsaid() == 0 {

@@ -43,6 +43,7 @@ mod telling;
 mod typing;
 mod verifying;
 mod watch;
+mod writing;
 
 pub(super) use self::events::{closed, refused};
 
@@ -68,6 +69,7 @@ use crate::cli::talk::conversation::recalled::Quote;
 use crate::cli::talk::conversation::searches::Searches;
 use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::conversation::watch::Unnoted;
+use crate::cli::talk::conversation::writing::Writing;
 use crate::cli::talk::face::Face;
 use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
@@ -192,6 +194,8 @@ pub(in crate::cli::talk) struct State {
     backlog: Backlog,
     /// What the next line to somebody answers.
     quote: Option<Quote>,
+    /// The message of several lines that is being written.
+    writing: Option<Writing>,
     links: BTreeMap<PeerId, Link>,
     /// Whose words are on the table.
     comparing: BTreeMap<PeerId, Comparing>,

@@ -84,6 +84,9 @@ impl Conversation {
         if self.state.leaving.is_some() {
             return;
         }
+        if let Some(words) = self.prompt_of_writing() {
+            return self.face.prompt(&words);
+        }
         let words = match self.state.target.peer() {
             _ if self.state.callers.is_question() => Safe::from(QUESTION),
             Some(peer) if self.is_answering(peer) => self.label(&peer) + " (answer)> ",

@@ -6,7 +6,7 @@ use crate::cli::talk::conversation::pending::Unsaid;
 use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typist};
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::Passage;
-use crate::cli::talk::stdin::{Stdin, TERMINAL_LINE_LEN, fills_terminal};
+use crate::cli::talk::stdin::{Stdin, fills_terminal};
 use crate::cli::talk::typed::{Typed, without_keys};
 use crate::cli::{Error, ExitCode};
 use crate::commands;
@@ -94,7 +94,12 @@ impl Conversation {
             Stdin::Overlong(len) => {
                 self.face.entered();
                 let largest = Policy::default().largest;
-                self.refuse(&SendError::TooLarge { len, largest }.to_string());
+                let why = SendError::TooLarge { len, largest }.to_string();
+                if self.is_writing() {
+                    self.leave_out(safe_line(&why));
+                } else {
+                    self.refuse(&why);
+                }
             }
             Stdin::End if self.is_person() => {
                 self.face.interrupt();
@@ -166,6 +171,9 @@ impl Conversation {
             return self.say(self.state.target.peer(), line);
         }
         self.face.entered();
+        if self.is_writing() {
+            return self.write_line(&line);
+        }
         if fills_terminal(&line) {
             self.refuse_filling();
             return Ok(None);
@@ -224,6 +232,14 @@ impl Conversation {
     }
 
     fn say_to_target(&mut self, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+        match self.hearer() {
+            Some(peer) => self.say_or_answer(peer, text),
+            None => Ok(None),
+        }
+    }
+
+    /// To whom a line goes that is typed now; says so if to nobody.
+    pub(super) fn hearer(&mut self) -> Option<PeerId> {
         let Some(peer) = self.state.target.peer() else {
             let words = if self.state.target == Target::Gone {
                 "to whom? Begin the line with @NAME (nothing was sent)"
@@ -231,14 +247,14 @@ impl Conversation {
                 "nobody is connected (nothing was sent)"
             };
             self.warn(words.into());
-            return Ok(None);
+            return None;
         };
         if self.state.target.is_unseen(self.clock.now()) {
             let words = Safe::from("that was typed before ") + self.label(&peer);
             self.warn(words + " came (nothing was sent)");
-            return Ok(None);
+            return None;
         }
-        self.say_or_answer(peer, text)
+        Some(peer)
     }
 
     /// Takes what was written, whatever it is, as one message.
@@ -576,17 +592,8 @@ impl Conversation {
         }
     }
 
-    /// What a terminal has perhaps cut is not half said.
-    fn refuse_filling(&mut self) {
-        let words = Safe::from("a terminal drops what a line has beyond ") + TERMINAL_LINE_LEN;
-        let words = words
-            + " bytes, as this one may have had; say it in shorter ones, or elsewhere with \
-            securechat send NAME -";
-        self.refuse(words.as_str());
-    }
-
     /// Tells that a line is not sent. A script learns it from the exit code.
-    fn refuse(&mut self, why: &str) {
+    pub(super) fn refuse(&mut self, why: &str) {
         self.state.has_failed = true;
         self.face.refused(&safe_line(why));
     }

@@ -1,0 +1,177 @@
+//! A message of several lines, as it is written in lines: `/lines`, the lines, `/send`.
+//!
+//! What comes in between is text, whatever it says: a paste is never sent or done line by line, and goes out only when
+//! somebody says so. The words that end it hardly stand in a text by chance, as a lone `.` does in many. Whom it is for is
+//! settled when it is begun.
+
+use crate::chat::{Policy, SendError};
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::stdin::{TERMINAL_LINE_LEN, fills_terminal};
+use crate::cli::talk::typed::without_keys;
+use crate::cli::{Error, ExitCode};
+use crate::id::PeerId;
+use crate::text::{Safe, safe_line};
+
+/// The line that sends it.
+const SEND: &[u8] = b"/send";
+/// The line that drops it.
+const CANCEL: &[u8] = b"/cancel";
+
+/// What is being written.
+#[derive(Debug)]
+pub(super) struct Writing {
+    peer: PeerId,
+    text: String,
+    /// How many lines it has.
+    lines: usize,
+    /// How long it is, with what is not kept of it because no message is as long.
+    len: usize,
+    /// How many of its lines were not taken since that was last told of.
+    untaken: usize,
+    has_secret: bool,
+}
+
+impl Writing {
+    const fn to(peer: PeerId) -> Self {
+        Self {
+            peer,
+            text: String::new(),
+            lines: 0,
+            len: 0,
+            untaken: 0,
+            has_secret: false,
+        }
+    }
+
+    fn add(&mut self, line: &str) {
+        let lead = if self.lines == 0 { "" } else { "\n" };
+        self.lines += 1;
+        self.len += lead.len() + line.len();
+        if self.len <= Policy::default().largest && !self.has_secret {
+            self.text.push_str(lead);
+            self.text.push_str(line);
+        }
+    }
+
+    /// Nothing of it will be sent: nothing is kept.
+    fn hold_secret(&mut self) {
+        self.has_secret = true;
+        self.text = String::new();
+    }
+}
+
+impl Conversation {
+    /// `/lines`: what is typed next is one message to whoever the prompt shows.
+    pub(super) fn begin_writing(&mut self) {
+        let Some(peer) = self.hearer() else {
+            return;
+        };
+        self.state.writing = Some(Writing::to(peer));
+        let words = Safe::from("what you type now is one message to ") + self.label(&peer);
+        self.warn(words + ": a line that is /send sends it, /cancel drops it");
+    }
+
+    pub(super) const fn is_writing(&self) -> bool {
+        self.state.writing.is_some()
+    }
+
+    /// `bob, line 3> `.
+    pub(super) fn prompt_of_writing(&self) -> Option<Safe> {
+        let writing = self.state.writing.as_ref()?;
+        Some(self.label(&writing.peer) + ", line " + (writing.lines + 1) + "> ")
+    }
+
+    /// Takes a line of what is being written.
+    pub(super) fn write_line(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
+        match line {
+            SEND => return self.send_written(),
+            CANCEL => self.cancel_written(),
+            _ if fills_terminal(line) => self.leave_out(filling()),
+            line => match (without_keys(line), core::str::from_utf8(line)) {
+                (Some(text), _) => {
+                    self.leave_out("keys such as arrows do nothing in lines".into());
+                    self.warn(Safe::from("  without them it is: ") + safe_line(&text));
+                }
+                (None, Ok(text)) => self.add_line(text),
+                (None, Err(_)) => self.leave_out("it is not text in UTF-8".into()),
+            },
+        }
+        Ok(None)
+    }
+
+    fn add_line(&mut self, line: &str) {
+        let is_secret = self.state.secrets.hold_secret(line);
+        let Some(writing) = &mut self.state.writing else {
+            return;
+        };
+        let is_news = is_secret && !writing.has_secret;
+        if is_secret {
+            writing.hold_secret();
+        }
+        writing.add(line);
+        if is_news {
+            let words = SendError::SecretKey.to_string();
+            self.warn(safe_line(&words) + " (nothing of this message will be sent)");
+        }
+    }
+
+    /// A line of it is not taken, for this reason.
+    pub(super) fn leave_out(&mut self, why: Safe) {
+        if let Some(writing) = &mut self.state.writing {
+            writing.untaken += 1;
+            self.warn(Safe::from("this line is not in the message: ") + why);
+        }
+    }
+
+    /// What lacks a line is sent when that has been said.
+    fn send_written(&mut self) -> Result<Option<ExitCode>, Error> {
+        let untaken = self.state.writing.as_mut();
+        let untaken = untaken.map_or(0, |writing| core::mem::take(&mut writing.untaken));
+        if untaken > 0 {
+            let noun = if untaken == 1 { " line" } else { " lines" };
+            let words = Safe::from("it lacks ") + untaken + noun + " (nothing was sent)";
+            self.warn(words + "; /send once more sends it without, /cancel drops it");
+            return Ok(None);
+        }
+        let Some(writing) = self.state.writing.take() else {
+            return Ok(None);
+        };
+        let (len, largest) = (writing.len, Policy::default().largest);
+        if writing.has_secret {
+            self.refuse(&SendError::SecretKey.to_string());
+        } else if len > largest {
+            self.refuse(&SendError::TooLarge { len, largest }.to_string());
+        } else if writing.lines == 0 {
+            self.warn("nothing was written (nothing was sent)".into());
+        } else {
+            return self.say_or_answer(writing.peer, writing.text.into_bytes());
+        }
+        Ok(None)
+    }
+
+    fn cancel_written(&mut self) {
+        self.state.writing = None;
+        self.warn("dropped (nothing was sent)".into());
+    }
+
+    /// Tells who leaves that what was being written goes nowhere.
+    pub(super) fn give_up_writing(&mut self) {
+        if self.state.writing.take().is_some_and(|it| it.lines > 0) {
+            self.refuse("what was written after /lines, since no /send came");
+        }
+    }
+
+    /// What a terminal has perhaps cut is not half said.
+    pub(super) fn refuse_filling(&mut self) {
+        let words = filling()
+            + "; say it in shorter ones (/lines makes one message of them), or elsewhere with \
+            securechat send NAME -";
+        self.refuse(words.as_str());
+    }
+}
+
+/// What there is to say about a line that [`fills_terminal`].
+fn filling() -> Safe {
+    let words = Safe::from("a terminal drops what a line has beyond ") + TERMINAL_LINE_LEN;
+    words + " bytes, as this one may have had"
+}
