@@ -1,6 +1,7 @@
 //! From the arguments to the exit code.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _, stdout};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -155,9 +156,13 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     ) {
-        // Nobody is left to tell when standard output is gone.
-        let _ = error.print();
-        return ExitCode::Done;
+        return match error.print().and_then(|()| stdout().flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                fail(&Error::output(&error), &Out::new(&globals(args)))
+            }
+            // Whoever has left has read enough.
+            Ok(()) | Err(_) => ExitCode::Done,
+        };
     }
     let mut words = safe_text(error.render().to_string().trim_end());
     for (tip, meant) in meant(error, args) {

@@ -27,6 +27,26 @@ fn alone_it_shows_a_short_guide() {
     assert!(done.stdout.contains("securechat keygen"));
 }
 
+/// Both said that all was well.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_and_version_that_cannot_be_written_are_errors() {
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["listen", "-h"],
+        &["help", "keys"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = program();
+        command.args(args).stdout(full);
+        let done = command.output().unwrap();
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(8), "{args:?}: {told}");
+        assert!(told.contains("[SC18]"), "{args:?}: {told}");
+    }
+}
+
 #[test]
 fn a_mistyped_command_is_suggested_and_nothing_else_happens() {
     let done = run(&["lisen"]);
