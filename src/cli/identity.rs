@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::{KeyCommand, KeyExportArgs, PasswdArgs, PubkeyArgs, QrArgs};
 use crate::cli::json::{self, Versioned};
-use crate::cli::{Context, Error, ExitCode, Prompt, input, keygen, qr, unlock, wording};
+use crate::cli::{Context, Error, ExitCode, Prompt, input, keygen, qr, streams, unlock, wording};
 use crate::crypto::StaticSecret;
 use crate::id::PeerId;
 use crate::net::os_rng;
@@ -224,7 +224,8 @@ fn qr(args: &QrArgs, context: &Context) -> Result<(), Error> {
     let addresses = input::addresses(&args.address)?;
     let public = public(&key, path, context)?;
     let uri = key_uri(&public, name.as_ref(), &addresses);
-    for line in qr::lines(&uri, args.invert)? {
+    let is_ascii = streams::wants_ascii(&context.globals, &context.config);
+    for line in qr::lines(&uri, args.invert, is_ascii)? {
         context.out.data(&line)?;
     }
     context.out.note(&uri);

@@ -7,18 +7,19 @@ use crate::cli::{Error, streams};
 use crate::text::{Charset, Safe, safe_line};
 
 /// Draws a text, with the quiet zone around it. Light modules are drawn with the terminal's text
-/// colour, as a dark background needs it; `dark_on_light` draws the dark ones.
+/// colour, as a dark background needs it; `dark_on_light` draws the dark ones. `is_ascii`: by characters of ASCII, as also
+/// where standard output takes no others.
 ///
 /// # Errors
 /// [`Error::BadArgument`] if it is too long for a code.
-pub(super) fn lines(text: &Safe, dark_on_light: bool) -> Result<Vec<Safe>, Error> {
+pub(super) fn lines(text: &Safe, dark_on_light: bool, is_ascii: bool) -> Result<Vec<Safe>, Error> {
     let code = QrCode::with_error_correction_level(text.as_str(), EcLevel::M);
     let code = code.map_err(|_| Error::BadArgument {
         given: text.clone(),
         reason: "it is too long for a QR code: leave addresses out".into(),
         example: &["key", "qr"],
     })?;
-    if streams::of_stdout() == Charset::Ascii {
+    if is_ascii || streams::of_stdout() == Charset::Ascii {
         return Ok(in_ascii(&code, dark_on_light));
     }
     let (dark, light) = if dark_on_light {

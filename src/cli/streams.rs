@@ -3,6 +3,8 @@
 
 use std::io::{self, IsTerminal, Stderr, Stdout};
 
+use crate::cli::args::Globals;
+use crate::store::Config;
 use crate::text::{Charset, Outlet};
 
 /// Standard output, for words.
@@ -35,12 +37,29 @@ fn charset_of(stream: &impl IsTerminal) -> Charset {
 /// What a terminal takes, as the locale says. Where there is none it takes UTF-8: containers and services have none, and
 /// terminals that take anything else are old. The consoles of Windows are told characters and no bytes.
 pub(super) fn of_terminal() -> Charset {
+    charset_in(locale().as_deref(), cfg!(windows))
+}
+
+/// Whether our own signs are to be ASCII: as a flag or the settings say, or where signs that are no letters may be as wide as
+/// two.
+pub(super) fn wants_ascii(globals: &Globals, config: &Config) -> bool {
+    let is_wide = || locale().is_some_and(|locale| has_wide_signs(&locale));
+    globals.ascii || config.ascii.unwrap_or_else(is_wide)
+}
+
+/// Of Chinese, Japanese and Korean, in whose character sets lines and arrows have the width of a letter (UAX #11: ambiguous).
+fn has_wide_signs(locale: &str) -> bool {
+    let language = locale.split(['_', '.', '@']).next();
+    language.is_some_and(|language| ["zh", "ja", "ko"].contains(&language))
+}
+
+/// How the environment says that letters are written.
+fn locale() -> Option<String> {
     let names = ["LC_ALL", "LC_CTYPE", "LANG"];
-    let locale = names.into_iter().find_map(|name| {
+    names.into_iter().find_map(|name| {
         let value = std::env::var(name).ok()?;
         (!value.is_empty()).then_some(value)
-    });
-    charset_in(locale.as_deref(), cfg!(windows))
+    })
 }
 
 fn charset_in(locale: Option<&str>, is_windows: bool) -> Charset {
@@ -58,6 +77,16 @@ fn charset_in(locale: Option<&str>, is_windows: bool) -> Charset {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_locale_says_where_signs_may_be_wide() {
+        for locale in ["zh_CN.UTF-8", "ja_JP.UTF-8", "ko_KR.utf8", "ja", "zh_TW@x"] {
+            assert!(has_wide_signs(locale), "{locale}");
+        }
+        for locale in ["C.UTF-8", "de_DE.UTF-8", "kok_IN.UTF-8", ""] {
+            assert!(!has_wide_signs(locale), "{locale}");
+        }
+    }
 
     #[test]
     fn the_locale_says_what_a_terminal_takes() {

@@ -309,14 +309,15 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           rule on the full screen; in lines each message does,
                           and only if this is said
   command = [\"blink\"]     a program that is run for it, without a shell ([] is
-                          none); what desktop allows comes on its standard input.
-                          In lines on a terminal it is run for each message
+                          none); what desktop allows comes on its standard input
+                          (in lines on a terminal: for each message)
   desktop = \"sender\"      what the terminal and the command may be told:
                           \"off\" (the rule), \"sender\", \"full\"
   terminal = \"osc777\"     by which sequence: \"auto\" (the rule), \"osc9\",
                           \"osc777\", \"osc99\"
   [ui]
-  ascii = true            nothing but ASCII around the text (--ascii)
+  ascii = true            nothing but ASCII around the text (--ascii): the rule
+                          in Chinese, Japanese and Korean locales
   mode = \"plain\"          \"auto\" (the rule: the full screen on a terminal, else
                           lines), \"tui\" (the full screen, or an error),
                           \"plain\": lines                  (--plain)

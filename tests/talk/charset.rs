@@ -42,6 +42,39 @@ fn letters_cannot_drive_a_terminal_without_utf_8() {
     assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
 }
 
+/// Its blocks came all the same.
+#[test]
+fn a_code_is_drawn_in_ascii_where_that_is_wanted() {
+    let home = Home::new();
+    let args = ["--ascii", "listen", "127.0.0.1:0"];
+    let mut program = start(home.command(&args));
+    program.said("listening on ");
+    program.say("/myqr");
+    program.said("########");
+    program.said("securechat:1:");
+    let ended = quit(program);
+    assert!(ended.transcript.is_ascii(), "{}", ended.transcript);
+    let code = home.run(&["key", "qr", "--ascii"]).rest;
+    assert!(code.is_ascii() && code.contains("########"), "{code}");
+}
+
+/// Lines and arrows have two cells there on some terminals, and moved what stands behind them.
+#[test]
+fn our_own_signs_are_ascii_where_others_may_be_wide_unless_that_is_settled() {
+    let (alice, bob) = friends();
+    let listen = ["listen", "127.0.0.1:0"];
+    let mut person = Person::in_locale("ja_JP.UTF-8", alice.command(&listen));
+    person.sees("listening on");
+    person.sees("[1 bob]");
+    assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
+    std::fs::write(alice.path("config.toml"), "[ui]\nascii = false\n").unwrap();
+    drop(person);
+    let mut person = Person::in_locale("ja_JP.UTF-8", alice.command(&listen));
+    person.sees("listening on");
+    person.sees("\u{2500}");
+    drop(bob);
+}
+
 #[test]
 fn letters_cannot_drive_a_full_screen_without_utf_8() {
     let (alice, bob) = friends();

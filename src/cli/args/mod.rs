@@ -125,7 +125,7 @@ pub struct Globals {
     /// Data as JSON, one object a line; a conversation as events, and commands from standard input
     #[arg(long, global = true)]
     pub json: bool,
-    /// No sign of the full screen's own beyond ASCII
+    /// No sign of our own beyond ASCII, on the full screen and in a QR code
     #[arg(long, global = true)]
     pub ascii: bool,
     /// Never ask; fail and name the flag that was missing

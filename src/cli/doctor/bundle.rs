@@ -64,17 +64,17 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("save_addresses", format!("{:?}", config.save_addresses)),
         ("mode", format!("{:?}", config.mode)),
         ("desktop", format!("{:?}", config.notify)),
-        (
-            "bell",
-            config
-                .bell
-                .map_or_else(|| "unset".to_owned(), |it| it.to_string()),
-        ),
+        ("bell", settled(config.bell)),
         ("terminal", format!("{:?}", config.osc)),
         ("command", whether(config.notify_command.is_some())),
         ("theme", format!("colours: {:?}", config.has_colours)),
-        ("ascii", format!("{:?}", config.ascii)),
+        ("ascii", settled(config.ascii)),
         ("mouse", format!("{:?}", config.mouse)),
         ("bind", format!("{} keys", config.bindings.len())),
     ]
+}
+
+/// What is said of a setting, whose rule is another where it is not.
+fn settled(value: Option<bool>) -> String {
+    value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
 }

@@ -115,7 +115,7 @@ fn settings(look: Look<'_>) -> Settings {
     // They were understood when the settings were read.
     let keys = settled::keymap(config).unwrap_or_default();
     Settings {
-        ascii: globals.ascii || config.ascii,
+        ascii: streams::wants_ascii(globals, config),
         charset: streams::of_terminal(),
         mono: !out.is_colored() || !config.has_colours,
         zone: Zone::system(),

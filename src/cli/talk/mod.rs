@@ -342,6 +342,7 @@ fn conversation(
         clock: network.clock,
         face,
         is_quiet: look.globals.quiet,
+        is_ascii: streams::wants_ascii(look.globals, look.config),
         out: look.out.clone(),
         inputs: network.inputs,
         sender: network.sender,

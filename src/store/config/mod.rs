@@ -58,8 +58,8 @@ pub struct Config {
     pub notify_command: Option<Program>,
     /// Whether the full screen has colours, where the terminal has.
     pub has_colours: bool,
-    /// Whether none of our own glyphs is beyond ASCII.
-    pub ascii: bool,
+    /// Whether none of our own glyphs is beyond ASCII; unset for as the locale says.
+    pub ascii: Option<bool>,
     /// Whether the full screen begins with the mouse on.
     pub mouse: bool,
     /// Keys of the full screen that mean something else than usual: what that is, the face knows.
@@ -93,7 +93,7 @@ impl Default for Config {
             osc: Osc::default(),
             notify_command: None,
             has_colours: true,
-            ascii: false,
+            ascii: None,
             mouse: false,
             bindings: Vec::new(),
         }
@@ -407,7 +407,7 @@ const SETTINGS: &[Setting] = &[
         key: "ascii",
         form: "true or false",
         set: |config, value| {
-            config.ascii = value.as_bool()?;
+            config.ascii = Some(value.as_bool()?);
             Some(())
         },
     },

@@ -52,7 +52,7 @@ fn the_example_settles_everything() {
                 args: vec!["--once".to_owned()],
             }),
             has_colours: false,
-            ascii: true,
+            ascii: Some(true),
             mouse: true,
             bindings: vec![binding(text, "f2", "go"), binding(text, "alt-k", "none")],
         }

@@ -64,7 +64,7 @@ impl Conversation {
     /// Draws our own key as `key qr` does, without an address.
     pub(super) fn show_own_qr(&mut self) {
         let uri = key_uri(&self.own, None, &[]);
-        match qr::lines(&uri, false) {
+        match qr::lines(&uri, false, self.is_ascii) {
             Ok(mut lines) => {
                 if let Some(screen) = self.face.screen() {
                     return screen.code(lines, uri);

@@ -115,6 +115,8 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) face: Face,
     /// Whether only warnings and what was said are told.
     pub(in crate::cli::talk) is_quiet: bool,
+    /// Whether our own signs are to be ASCII.
+    pub(in crate::cli::talk) is_ascii: bool,
     pub(in crate::cli::talk) out: Out,
     pub(in crate::cli::talk) inputs: Receiver<Input>,
     /// For whoever else has something to tell.
