@@ -165,6 +165,9 @@ address that is saved for one): that is a connection as ping makes it, and what
 waits for that peer is sent. Each thing has one line: ok, warn (it works, but
 you should know), FAIL, or skipped; below it stands what to do.
 
+A full screen that was killed (kill -9) could not give the terminal back. Type
+reset and Enter, though it does not show.
+
 What there may be in place of an answer:
   the port is closed (SC07)   the machine is up, nobody listens there
   silence (SC06)              nobody there, a firewall, or somebody who stays
@@ -339,11 +342,17 @@ ACCESSIBILITY
 
 With --plain every line is printed once, below the one before: nothing is
 redrawn, nothing moves, states are words and not symbols or colours. It is also
-the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1. Everything
-that can be done on the full screen can be done in lines, but for what is about
-the screen itself: of each such command lines say why. A message rings the bell
+the rule without a terminal, with TERM=dumb, and with ACCESSIBLE=1; and for good
+with mode = \"plain\" below [ui] in config.toml (help config). Everything that can
+be done on the full screen can be done in lines, but for what is about the
+screen itself: of each such command lines say why. A message rings the bell
 there if [notify] says bell = true; desktop and command count there, too.
 
+A message that comes while you type begins a new line, with the prompt behind
+it. What you have typed is not shown there, and still counts:
+
+  Ctrl+R         shows it again
+  Ctrl+U         drops it
   /lines         begins a message of several lines: /send ends it
 
 The full screen has a caret where you type, for input methods and magnifiers.

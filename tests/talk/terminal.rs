@@ -361,6 +361,36 @@ fn a_line_that_the_terminal_may_have_cut_is_not_sent() {
     assert!(listener.said("").ends_with("\tafter it"));
 }
 
+/// As `help accessibility` says.
+#[test]
+fn what_was_typed_before_a_message_came_still_counts_and_can_be_seen_or_dropped() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let connect = alice.command(&["connect", "bob", &address.to_string()]);
+    let mut person = start(connect);
+    person.said("secure: bob");
+    sees_prompt(&mut person, "bob");
+    listener.told("secure: alice");
+    for (keys, sent) in [
+        ("\u{12}, and its end", "the beginning, and its end"),
+        ("\u{15}anew", "anew"),
+    ] {
+        person.press("the beginning");
+        person.shown("the beginning");
+        listener.say("meanwhile");
+        person.said(" bob: meanwhile");
+        sees_prompt(&mut person, "bob");
+        person.press(&keys[..1]);
+        if keys.starts_with('\u{12}') {
+            person.shown("the beginning");
+        }
+        person.say(&keys[1..]);
+        assert!(listener.said("").ends_with(&format!("\t{sent}")));
+        person.said(" delivered");
+        sees_prompt(&mut person, "bob");
+    }
+}
+
 /// There was no way to write one: a paste was sent line by line.
 #[test]
 fn several_lines_are_one_message_when_that_is_said() {
