@@ -110,12 +110,12 @@ fn letters_cannot_drive_a_full_screen_without_utf_8() {
 fn json_on_a_terminal_without_utf_8_means_the_same() {
     let (alice, bob) = friends();
     let mut listener = listens(&bob, &["--json"]);
-    let line = listener.said("\"listening\"");
+    let line = listener.said("\"type\":\"listening\"");
     let start: serde_json::Value = serde_json::from_str(&line).unwrap();
     let address = start["address"].as_str().unwrap().parse().unwrap();
     let mut caller = alice.connect("bob", address, &[]);
     caller.say(HOSTILE);
-    let line = listener.said("\"message\"");
+    let line = listener.said("\"type\":\"message\"");
     let said: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(said["text"], HOSTILE);
     assert!(line.is_ascii(), "{line}");

@@ -78,7 +78,7 @@ fn with_retry_programs_are_told_of_a_host_that_is_not_found_and_status_says_what
     let (alice, _bob) = Home::friends();
     let host = "no-such-host.invalid:7419";
     let mut caller = alice.start(&["connect", "bob", host, "--retry", "--json"]);
-    let event = caller.said("\"error\"");
+    let event = caller.said("\"type\":\"error\"");
     assert!(event.contains("\"code\":\"SC13\""), "{event}");
     let status = alice.run(&["status", "--json"]).rest;
     let why = "the address of bob was not found (";
