@@ -133,6 +133,9 @@ mod secrecy;
 #[path = "talk/send.rs"]
 mod send;
 #[cfg(target_os = "linux")]
+#[path = "talk/serial.rs"]
+mod serial;
+#[cfg(target_os = "linux")]
 #[path = "talk/session.rs"]
 mod session;
 #[path = "talk/settings.rs"]

@@ -13,7 +13,10 @@
 mod app;
 mod bell;
 mod clock;
+mod console;
 mod conversation;
+#[cfg(unix)]
+mod decoder;
 mod editor;
 mod entry;
 mod glance;

@@ -8,10 +8,11 @@ use core::time::Duration;
 use std::io;
 
 use ratatui_crossterm::crossterm::event::{
-    self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
-    MouseEventKind,
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+use crate::time::Instant;
+use crate::tui::console::Console;
 use crate::tui::input::Input;
 use crate::tui::keys::has_command;
 use crate::tui::tty::usable;
@@ -27,78 +28,84 @@ const BURST: Duration = Duration::from_millis(10);
 const PASTE_MAX_LEN: usize = 1 << 16;
 
 /// Where events come from.
-trait Source {
+pub(super) trait Source {
     /// Whether there is one within this time.
     fn has(&mut self, within: Duration) -> io::Result<bool>;
-    /// Waits for the next one.
-    fn next(&mut self) -> io::Result<Event>;
-}
-
-/// The terminal.
-struct Console;
-
-impl Source for Console {
-    fn has(&mut self, within: Duration) -> io::Result<bool> {
-        event::poll(within)
-    }
-
-    fn next(&mut self) -> io::Result<Event> {
-        event::read()
-    }
+    /// Waits for the next one, and says when it began.
+    fn next(&mut self) -> io::Result<(Event, Instant)>;
 }
 
 /// Reads what happens at the terminal.
 #[derive(Debug)]
 pub struct Reader {
-    /// Whether pastes come as keys.
-    pastes_are_keys: bool,
-    /// What ended a paste and is told after it.
-    next: Option<Input>,
-    /// Whether the paste that was told last is not over.
-    goes_on: bool,
-}
-
-impl Default for Reader {
-    fn default() -> Self {
-        Self::new(cfg!(windows))
-    }
+    console: Console,
+    keys: Keys,
 }
 
 impl Reader {
+    /// Begins to read the terminal of standard input, by this clock.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(now: impl Fn() -> Instant + Send + 'static) -> io::Result<Self> {
+        Ok(Self {
+            console: Console::open(Box::new(now))?,
+            keys: Keys::new(cfg!(windows)),
+        })
+    }
+
+    /// Waits for the next thing that happens at the terminal, and when that was; none if it is nothing to the face.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn read(&mut self) -> io::Result<Option<(Input, Instant)>> {
+        self.keys.read_from(&mut self.console)
+    }
+}
+
+/// Finds the pastes among keys.
+#[derive(Debug)]
+struct Keys {
+    /// Whether pastes come as keys.
+    pastes_are_keys: bool,
+    /// What ended a paste and is told after it.
+    next: Option<(Input, Instant)>,
+    /// When the paste that was told last came, which is not over.
+    goes_on: Option<Instant>,
+}
+
+impl Keys {
     const fn new(pastes_are_keys: bool) -> Self {
         Self {
             pastes_are_keys,
             next: None,
-            goes_on: false,
+            goes_on: None,
         }
     }
 
-    /// Waits for the next thing that happens at the terminal; none if it is nothing to the face.
-    ///
-    /// # Errors
-    /// If the terminal is gone.
-    pub fn read(&mut self) -> io::Result<Option<Input>> {
-        self.read_from(&mut Console)
-    }
-
-    fn read_from(&mut self, source: &mut impl Source) -> io::Result<Option<Input>> {
+    fn read_from(&mut self, source: &mut impl Source) -> io::Result<Option<(Input, Instant)>> {
         if self.next.is_some() {
             return Ok(self.next.take());
         }
-        if self.goes_on {
-            let text = self.pasted(String::new(), source)?;
-            return Ok((!text.is_empty()).then_some(Input::Paste(text)));
+        if let Some(at) = self.goes_on.take() {
+            let text = self.pasted(String::new(), at, source)?;
+            return Ok((!text.is_empty()).then_some((Input::Paste(text), at)));
         }
-        let event = source.next()?;
-        match enter(&event).filter(|_| self.pastes_are_keys) {
-            Some(key) => self.after(key, source).map(Some),
-            None => Ok(of(event)),
-        }
+        let (event, at) = source.next()?;
+        Ok(match enter(&event).filter(|_| self.pastes_are_keys) {
+            Some(key) => Some((self.after(key, at, source)?, at)),
+            None => of(event).map(|input| (input, at)),
+        })
     }
 
     /// Enter by itself, or the paste that it is in.
-    fn after(&mut self, enter: KeyEvent, source: &mut impl Source) -> io::Result<Input> {
-        let text = self.pasted(String::from("\n"), source)?;
+    fn after(
+        &mut self,
+        enter: KeyEvent,
+        at: Instant,
+        source: &mut impl Source,
+    ) -> io::Result<Input> {
+        let text = self.pasted(String::from("\n"), at, source)?;
         Ok(match text.as_str() {
             "\n" => Input::Key(enter),
             _ => Input::Paste(text),
@@ -106,18 +113,22 @@ impl Reader {
     }
 
     /// The text with what comes at once. Something else ends it, and is kept.
-    fn pasted(&mut self, mut text: String, source: &mut impl Source) -> io::Result<String> {
-        self.goes_on = false;
+    fn pasted(
+        &mut self,
+        mut text: String,
+        at: Instant,
+        source: &mut impl Source,
+    ) -> io::Result<String> {
         while source.has(BURST)? {
             if text.len() >= PASTE_MAX_LEN {
-                self.goes_on = true;
+                self.goes_on = Some(at);
                 break;
             }
-            let event = source.next()?;
+            let (event, at) = source.next()?;
             if let Some(c) = written(&event) {
                 text.push(c);
             } else if !is_release(&event) {
-                self.next = of(event);
+                self.next = of(event).map(|input| (input, at));
                 break;
             }
         }
@@ -195,9 +206,9 @@ mod tests {
             Ok(self.0.front().is_some_and(|(wait, _)| *wait <= within))
         }
 
-        fn next(&mut self) -> io::Result<Event> {
+        fn next(&mut self) -> io::Result<(Event, Instant)> {
             let next = self.0.pop_front().ok_or(io::ErrorKind::UnexpectedEof)?;
-            Ok(next.1)
+            Ok((next.1, Instant::ZERO))
         }
     }
 
@@ -229,10 +240,10 @@ mod tests {
 
     /// What comes of it, in short: a key as what it writes, a paste in brackets.
     fn told(pastes_are_keys: bool, events: Vec<(Duration, Event)>) -> String {
-        let (mut reader, mut source) = (Reader::new(pastes_are_keys), Script(events.into()));
+        let (mut keys, mut source) = (Keys::new(pastes_are_keys), Script(events.into()));
         let mut told = String::new();
-        while let Ok(input) = reader.read_from(&mut source) {
-            match input {
+        while let Ok(input) = keys.read_from(&mut source) {
+            match input.map(|(input, _)| input) {
                 Some(Input::Key(key)) => told.extend(written(&Event::Key(key))),
                 Some(Input::Paste(text)) => told += &format!("[{text}]"),
                 Some(Input::Resize { .. }) => told += "<resize>",

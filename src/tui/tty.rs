@@ -34,8 +34,8 @@ mod imp {
         let _ = kill_process(getpid(), Signal::WINCH);
     }
 
-    /// Whether nobody is at the terminal any more: its window was closed. Whoever ignores hang-ups is not told, and
-    /// crossterm reads such a terminal for ever.
+    /// Whether nobody is at the terminal any more: its window was closed. Whoever ignores hang-ups is not told, and in the
+    /// background nobody reads it.
     #[must_use]
     pub fn is_gone() -> bool {
         matches!(tcgetattr(stdin()), Err(Errno::IO | Errno::NOTTY))

@@ -566,17 +566,17 @@ fn now(clock: Clock, happened: Instant) -> Now {
 /// ends the program as a hang-up does.
 ///
 /// # Errors
-/// If no thread can be started.
+/// If the terminal cannot be read, or no thread can be started.
 pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io::Result<()> {
+    let mut reader = Reader::open(move || clock.now())?;
     let forward = move || {
-        let mut reader = Reader::default();
         loop {
             // What is typed at a shell is the shell's: the system stops whoever reads it behind that.
             while !is_in_foreground() {
                 thread::park_timeout(AWAY);
             }
             let input = match reader.read() {
-                Ok(Some(input)) => Input::Screen(input, clock.now()),
+                Ok(Some((input, at))) => Input::Screen(input, at),
                 Ok(None) => continue,
                 Err(_) => Input::Signal(Signal::Hangup),
             };
