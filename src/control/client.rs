@@ -197,7 +197,7 @@ fn in_words(error: io::Error) -> io::Error {
 /// No answer came in time.
 #[must_use]
 pub fn no_answer() -> io::Error {
-    let words = "no answer came in time: it is busy, or has as many clients as it serves at a time";
+    let words = "no answer came in time: it is busy, its terminal takes nothing (Ctrl+Q there, if it was Ctrl+S), or it has as many clients as it serves at a time";
     io::Error::new(io::ErrorKind::TimedOut, words)
 }
 

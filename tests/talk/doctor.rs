@@ -12,7 +12,7 @@ use crate::programs::parse;
 use crate::waiting::store;
 
 /// The line about one thing: how it is, and what is said about it.
-fn line<'a>(ended: &'a Ended, what: &str) -> (&'a str, &'a str) {
+pub(crate) fn line<'a>(ended: &'a Ended, what: &str) -> (&'a str, &'a str) {
     let found = ended
         .rest
         .lines()
@@ -571,7 +571,8 @@ fn a_program_whose_places_for_clients_are_taken_is_not_to_be_killed_first() {
     let full = alice.attempt(&["doctor"]);
     assert_eq!(full.code, Some(1), "{}", full.transcript);
     let (outcome, result) = line(&full, "control socket");
-    let why = "it is busy, or has as many clients as it serves at a time";
+    let why = "it is busy, its terminal takes nothing (Ctrl+Q there, if it was Ctrl+S), or it has as many \
+               clients as it serves at a time";
     assert!(outcome == "FAIL" && result.ends_with(why), "{result}");
     let close = full.rest.find("close a client");
     let kill = full.rest.find(&format!("kill {}", listener.pid()));

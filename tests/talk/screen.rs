@@ -286,7 +286,7 @@ fn a_second_signal_within_the_goodbye_gives_the_terminal_back() {
 }
 
 /// A screen on a terminal that is nobody's controlling one, for who does without a [`Person`].
-fn listens_on(home: &Home, width: u16, height: u16) -> (File, Child) {
+pub(crate) fn listens_on(home: &Home, width: u16, height: u16) -> (File, Child) {
     let (ours, theirs) = open_pair();
     resize(&ours, width, height);
     let mut command = home.command(&["listen", "127.0.0.1:0"]);

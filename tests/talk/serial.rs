@@ -1,12 +1,15 @@
-//! A terminal whose bytes come one by one, as over a serial line, and one that tells what nobody asked it for.
+//! Terminals whose bytes come one by one, as over a serial line, that tell what nobody asked them for, and that take nothing.
 
-use rustix::fs::{Mode, OFlags, open};
+use std::io::{ErrorKind, Read, Write};
+
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 use rustix::io::ioctl_fionread;
 use rustix::pty::ptsname;
 
+use crate::doctor::line;
 use crate::home::Home;
 use crate::program::until;
-use crate::screen::{Person, two};
+use crate::screen::{Person, listens_on, two};
 
 /// Types each byte when the one before it was taken.
 fn presses_each(person: &mut Person, keys: &str) {
@@ -54,4 +57,32 @@ fn a_late_answer_to_another_program_takes_no_key_away() {
         person.presses("\u{15}");
         person.sees_no("hello");
     }
+}
+
+/// It was said to be busy, and nothing of what to do.
+#[test]
+fn a_program_whose_terminal_takes_nothing_is_said_to_be_perhaps_such_a_one() {
+    let alice = Home::new();
+    let (mut ours, mut child) = listens_on(&alice, 200, 60);
+    ours.read_exact(&mut [0]).unwrap();
+    fcntl_setfl(&ours, fcntl_getfl(&ours).unwrap() | OFlags::NONBLOCK).unwrap();
+    // It draws all of it for each, until what nobody reads has no room for more.
+    let silent = until("it to wait for its terminal", || {
+        let written = ours.write(&[0x0c; 64]).map_err(|error| error.kind());
+        assert!(matches!(written, Ok(_) | Err(ErrorKind::WouldBlock)));
+        let ended = alice.attempt(&["doctor"]);
+        (ended.code != Some(0)).then_some(ended)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (outcome, result) = line(&silent, "control socket");
+    assert!(
+        outcome == "FAIL" && result.contains("takes nothing (Ctrl+Q there"),
+        "{result}"
+    );
+    assert!(
+        silent.rest.contains("press Ctrl+Q at its terminal"),
+        "{}",
+        silent.rest
+    );
 }

@@ -162,7 +162,9 @@ fn wake_up(patient: &Patient<'_>) -> Safe {
         }
         None => Default::default(),
     };
-    let words = Safe::from("wait, or close a client of it; if it was stopped, let it go on");
+    let words = Safe::from(
+        "wait, press Ctrl+Q at its terminal, or close a client of it; if it was stopped, let it go on",
+    );
     words + go_on + "; if nothing else helps, end it" + end
 }
 
