@@ -83,7 +83,7 @@ impl LinkStatus {
 }
 
 /// Seconds that do not change too often.
-fn stepped(time: Duration) -> u64 {
+pub(super) fn stepped(time: Duration) -> u64 {
     let seconds = time.as_secs();
     if seconds < SLOW_AFTER {
         seconds

@@ -435,7 +435,7 @@ fn a_silence_that_has_lasted_too_long_is_the_end_of_the_session() {
         (
             calls,
             "connecting",
-            "no answer from bob to 22 handshakes; trying again in 50 s",
+            "no answer from bob to 22 handshakes; trying again in 51 s",
         ),
         (
             gone,
@@ -528,7 +528,28 @@ fn while_attempts_go_on_the_next_is_told_and_not_the_next_look_up() {
         ..NOBODY
     };
     let [_, sentence] = told(calls, &Link::default(), Some(Duration::from_secs(10)));
-    assert!(sentence.ends_with("; trying again in 50 s"), "{sentence}");
+    assert!(sentence.ends_with("; trying again in 51 s"), "{sentence}");
+}
+
+#[test]
+fn a_countdown_goes_in_steps_while_it_is_long() {
+    let shown = |seconds| {
+        let calls = SessionStatus {
+            tries: 1,
+            next_try: Some(Duration::from_secs(seconds)),
+            ..NOBODY
+        };
+        let [_, sentence] = told(calls, &Link::default(), None);
+        sentence.rsplit_once(" in ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        [119, 60, 59, 58, 57, 56].map(shown),
+        ["120 s", "60 s", "60 s", "60 s", "57 s", "57 s"]
+    );
+    assert_eq!(
+        [11, 10, 9, 1, 0].map(shown),
+        ["12 s", "10 s", "9 s", "1 s", "1 s"]
+    );
 }
 
 /// It was told to start anew for as long as it ran, though what was said after five minutes was asked about.
