@@ -10,10 +10,10 @@ use crate::screen::{BOB, Screen, settings};
 
 const KEY: &str = "xTIBA 5rboU vnH4h todjb 6e697 QjLER t1NAB 4mZqp 8Dg=";
 
-const EVE: PeerId = PeerId::new([7; 32]);
+pub(crate) const EVE: PeerId = PeerId::new([7; 32]);
 const MALLORY: PeerId = PeerId::new([8; 32]);
 
-fn guest(peer: PeerId, fingerprint: &'static str) -> Told {
+pub(crate) fn guest(peer: PeerId, fingerprint: &'static str) -> Told {
     Told::Guest(Guest {
         peer,
         fingerprint: fingerprint.into(),

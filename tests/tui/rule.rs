@@ -3,6 +3,7 @@
 use securechat::text::safe_line;
 use securechat::tui::{LinkStatus, Standing, Told};
 
+use crate::people::{EVE, guest};
 use crate::pictures::LINK;
 use crate::screen::{BOB, Screen, settings};
 
@@ -149,4 +150,46 @@ fn who_leaves_hears_that_what_waits_is_kept() {
             format!("2 messages are {fate}. Leave? y yes, Esc no")
         );
     }
+}
+
+/// On the smallest screen neither was to be seen.
+#[test]
+fn how_to_answer_a_caller_is_on_the_narrowest_screen() {
+    for (width, height, words) in [
+        (
+            80,
+            16,
+            "an unknown key calls from 198.51.100.7:40000: /add NAME or /refuse",
+        ),
+        (50, 10, "an unknown key calls: /add NAME or /refuse"),
+        (40, 10, "/add or /refuse: an unknown key"),
+        (20, 6, "/add or /refuse…"),
+    ] {
+        let mut screen = Screen::with_bob(width, height);
+        screen.tell(guest(EVE, "xTIBA 5rboU"));
+        assert!(screen.text().contains(words), "{}", screen.text());
+    }
+}
+
+/// Each is a change that is written to the terminal.
+#[test]
+fn how_long_a_call_takes_is_told_in_steps_after_a_minute() {
+    let mut screen = Screen::with_bob(80, 10);
+    let standing = Standing::Connecting {
+        since: screen.now().instant,
+        why: "no answer from bob yet".into(),
+    };
+    screen.tell(Told::Standing {
+        peer: BOB,
+        standing,
+    });
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..70 {
+        screen.seconds(1);
+        let head = screen.rows()[0].clone();
+        let (_, seconds) = head.split_once("[connecting ").unwrap();
+        seen.insert(seconds.split_once(' ').unwrap().0.parse::<u64>().unwrap());
+    }
+    let expected: Vec<u64> = (1..60).chain([60, 63, 66, 69]).collect();
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
 }

@@ -18,8 +18,9 @@ use crate::tui::wrap::{self, Break};
 const LEAD: usize = 4;
 /// There is no way back from it, and the other side keeps its own.
 const DELETE: &str = "delete here for good?";
-/// How to answer somebody who calls.
+/// How to answer somebody who calls; before it is said that somebody does where the screen is narrow.
 const DECIDE: &str = ": /add NAME or /refuse";
+const DECIDE_FIRST: &str = "/add or /refuse: ";
 /// As long as it takes to read an answer: then it gives way to news.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -146,11 +147,9 @@ impl App {
                 ),
             };
             let words = who.clone() + first + guest.address + DECIDE;
-            let words = if self.has_room(&words, cells) {
-                words
-            } else {
-                who + DECIDE
-            };
+            let forms = [words, who.clone() + DECIDE];
+            let fits = forms.into_iter().find(|it| self.has_room(it, cells));
+            let words = fits.unwrap_or_else(|| Safe::from(DECIDE_FIRST) + who);
             return Some((words, Theme::strong()));
         }
         self.obstacle().map(|words| (words, Style::new()))
