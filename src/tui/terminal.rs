@@ -19,7 +19,7 @@ use ratatui_crossterm::crossterm::event::{
     EnableFocusChange, EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
     PushKeyboardEnhancementFlags,
 };
-use ratatui_crossterm::crossterm::style::Print;
+use ratatui_crossterm::crossterm::style::{Print, force_color_output};
 use ratatui_crossterm::crossterm::terminal::{
     DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
     disable_raw_mode, enable_raw_mode, size,
@@ -78,6 +78,8 @@ impl Terminal {
                 before(info);
             }));
         });
+        // Whether there are colours is decided by whoever draws; crossterm would leave half of a sequence of `NO_COLOR`.
+        force_color_output(true);
         take_over()?;
         Ok(Self {
             backend: CrosstermBackend::new(BufWriter::new(Outlet::new(stdout(), charset))),

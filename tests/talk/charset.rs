@@ -1,5 +1,7 @@
 //! A terminal that takes no UTF-8 takes each byte as a character, and some of the bytes of letters as commands.
 
+use std::process::Command;
+
 use crate::home::Home;
 use crate::program::Program;
 use crate::screen::{Person, address_on};
@@ -144,4 +146,28 @@ fn ascii_is_enough_for_all_that_is_not_said_by_people() {
     person.sees("/add NAME KEY");
     person.sees("listening on");
     assert!(person.vt.text().is_ascii(), "{}", person.vt.text());
+}
+
+/// What was left of the sequences took the name its weight as well.
+#[test]
+fn colours_that_are_asked_for_come_in_spite_of_no_color() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let address = address.to_string();
+    let asked = alice.command(&["--color", "always", "connect", "bob", &address]);
+    let mut command = Command::new("env");
+    command.arg("NO_COLOR=1").arg(asked.get_program());
+    command.args(asked.get_args());
+    let mut person = Person::runs(command);
+    person.sees("secure: bob");
+    listener.told("secure: alice");
+    listener.say("hello");
+    person.sees("bob      hello");
+    person.presses("\u{4}");
+    let (ended, ..) = person.ends();
+    let drawn = &ended.transcript;
+    assert!(
+        drawn.contains("\u{1b}[38;5;") && !drawn.contains("[;m"),
+        "{drawn:?}"
+    );
 }
