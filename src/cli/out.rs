@@ -1,5 +1,6 @@
 //! Where words go: data to standard output, everything else to standard error.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Stdout, Write};
 
 use crate::cli::Error;
@@ -174,9 +175,48 @@ fn wants_color(color: Color) -> bool {
         Color::Auto if set("NO_COLOR") => false,
         Color::Auto if set("CLICOLOR_FORCE") => true,
         Color::Auto => {
-            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            let is_without = |term: OsString| !has_colors(&term.to_string_lossy());
+            let is_mono = std::env::var_os("TERM").is_some_and(is_without);
             // Old Windows consoles show the escapes.
-            io::stderr().is_terminal() && !dumb && !cfg!(windows)
+            io::stderr().is_terminal() && !is_mono && !cfg!(windows)
+        }
+    }
+}
+
+/// Whether a terminal that calls itself this, as `TERM` does, shows colours. Those of DEC have none that we could ask for, and
+/// terminfo has variants without for those of others.
+fn has_colors(term: &str) -> bool {
+    let is_dec = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    let is_old = term.strip_prefix("vt").is_some_and(is_dec);
+    let is_variant = term.ends_with("-mono") || term.ends_with("-m");
+    term != "dumb" && !is_old && !is_variant
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_that_are_known_to_have_no_colours_get_none() {
+        for term in [
+            "dumb",
+            "vt52",
+            "vt100",
+            "vt220-8bit",
+            "xterm-mono",
+            "linux-m",
+        ] {
+            assert!(!has_colors(term), "{term}");
+        }
+        for term in [
+            "",
+            "xterm",
+            "xterm-256color",
+            "linux",
+            "vte-256color",
+            "screen",
+        ] {
+            assert!(has_colors(term), "{term}");
         }
     }
 }

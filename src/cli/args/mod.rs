@@ -157,7 +157,7 @@ pub struct Globals {
 /// When to colour what goes to a terminal.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR or TERM=dumb says otherwise
+    /// On a terminal, unless NO_COLOR or TERM (dumb, vt100, xterm-mono) says otherwise
     #[default]
     Auto,
     /// Also into a pipe
