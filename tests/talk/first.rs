@@ -241,3 +241,27 @@ fn keys_in_a_line_are_not_sent_and_what_was_typed_beside_them_is_shown() {
     person.say("dinner at eight?");
     assert!(listener.said("").ends_with("\tdinner at eight?"));
 }
+
+/// A guide was printed, which said that it was the full screen.
+#[test]
+fn alone_in_lines_it_calls_everybody_whose_address_is_saved() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let place = address.to_string();
+    alice.run(&["peers", "add", "bob", &bob.key(), "--address", &place]);
+    let settings = "[net]\nlisten = \"127.0.0.1:0\"\n[ui]\nmode = \"plain\"\n";
+    std::fs::write(alice.path("config.toml"), settings).unwrap();
+    let Person { mut program, .. } = Person::starts(&alice, &[]);
+    program.said("listening on 127.0.0.1:");
+    program.said(&format!("connecting to bob at {place}"));
+    program.said("secure: bob");
+    terminal::sees_prompt(&mut program, "bob");
+    program.say("hello");
+    assert!(listener.said("").ends_with("\talice\thello"));
+    program.said("[1] delivered");
+    let ended = terminal::quit(program);
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+    let plain = Person::starts(&Home::empty(), &["--plain"]);
+    let (ended, ..) = plain.ends();
+    assert!(ended.transcript.contains("securechat keygen"), "the guide");
+}

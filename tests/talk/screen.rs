@@ -16,7 +16,7 @@ use securechat::tui::Terminal;
 
 use crate::home::Home;
 use crate::program::{Ended, PATIENCE, Program, hears_hangups, until};
-use crate::terminal::{READING, open_pair, quit, sees_prompt, start_on};
+use crate::terminal::{READING, open_pair, start_on};
 use crate::vt::Vt;
 
 /// How long it takes at most to fill a terminal that nobody reads.
@@ -521,30 +521,6 @@ fn what_is_settled_counts_on_the_screen_too() {
     person.waits("a notification", |vt| {
         vt.bells > 0 && vt.commands.contains(&"9;message from bob".to_owned())
     });
-}
-
-/// A guide was printed, which said that it was the full screen.
-#[test]
-fn alone_in_lines_it_calls_everybody_whose_address_is_saved() {
-    let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
-    let place = address.to_string();
-    alice.run(&["peers", "add", "bob", &bob.key(), "--address", &place]);
-    let settings = "[net]\nlisten = \"127.0.0.1:0\"\n[ui]\nmode = \"plain\"\n";
-    std::fs::write(alice.path("config.toml"), settings).unwrap();
-    let Person { mut program, .. } = Person::starts(&alice, &[]);
-    program.said("listening on 127.0.0.1:");
-    program.said(&format!("connecting to bob at {place}"));
-    program.said("secure: bob");
-    sees_prompt(&mut program, "bob");
-    program.say("hello");
-    assert!(listener.said("").ends_with("\talice\thello"));
-    program.said("[1] delivered");
-    let ended = quit(program);
-    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
-    let plain = Person::starts(&Home::empty(), &["--plain"]);
-    let (ended, ..) = plain.ends();
-    assert!(ended.transcript.contains("securechat keygen"), "the guide");
 }
 
 #[test]

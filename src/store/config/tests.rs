@@ -99,6 +99,8 @@ fn the_example_of_the_design_is_taken_word_for_word() {
             }),
             keepalive: Some(Duration::from_secs(25)),
             listen: Some("[::]:7419".parse().unwrap()),
+            bell: Some(true),
+            ascii: Some(false),
             ..Config::default()
         }
     );
