@@ -361,6 +361,26 @@ fn a_line_that_the_terminal_may_have_cut_is_not_sent() {
     assert!(listener.said("").ends_with("\tafter it"));
 }
 
+#[test]
+fn a_text_for_send_that_the_terminal_may_have_cut_is_not_sent() {
+    let (alice, bob) = Home::friends();
+    let send = || Program::typed_at(alice.command(&["send", "bob", "-", "--no-wait"]));
+    let mut cut = send();
+    cut.say("short");
+    cut.say(&"x".repeat(4_200));
+    cut.press("\u{4}");
+    let ended = cut.end();
+    ended.failed(2, "SC29");
+    let why = "a terminal drops what a line has beyond 4095 bytes";
+    assert!(ended.told.contains(why), "{}", ended.told);
+    let mut whole = send();
+    whole.say(&"x".repeat(4_094));
+    whole.press("\u{4}");
+    let ended = whole.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.told);
+    drop(bob);
+}
+
 /// As `help accessibility` says.
 #[test]
 fn what_was_typed_before_a_message_came_still_counts_and_can_be_seen_or_dropped() {

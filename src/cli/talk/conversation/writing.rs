@@ -164,8 +164,8 @@ impl Conversation {
     /// What a terminal has perhaps cut is not half said.
     pub(super) fn refuse_filling(&mut self) {
         let words = filling()
-            + "; say it in shorter ones (/lines makes one message of them), or elsewhere with \
-            securechat send NAME -";
+            + "; say it in shorter ones (/lines makes one message of them), or from a file: \
+            securechat send NAME - < FILE";
         self.refuse(words.as_str());
     }
 }

@@ -5,7 +5,7 @@ use std::io::{Read, stdin};
 use crate::chat::{self, Policy, SendError};
 use crate::cli::Error;
 use crate::cli::args::SendArgs;
-use crate::cli::talk::stdin::trim_break;
+use crate::cli::talk::stdin::{TERMINAL_LINE_LEN, fills_terminal, trim_break};
 use crate::text::{Safe, safe_line};
 
 /// Where a text comes from.
@@ -41,6 +41,13 @@ pub(super) fn read_standard_input() -> Result<String, Error> {
         operation: "read standard input",
         reason: safe_line(&error.to_string()),
     })?;
+    if bytes.split(|byte| *byte == b'\n').any(fills_terminal) {
+        let why = Safe::from("a terminal drops what a line has beyond ") + TERMINAL_LINE_LEN;
+        return Err(unsendable(
+            why + " bytes, as one of these may have had (nothing was sent); a file has all of it: \
+                securechat send NAME - < FILE",
+        ));
+    }
     trim_break(&mut bytes);
     if bytes.len() > largest {
         return Err(unsendable(
