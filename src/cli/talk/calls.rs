@@ -34,12 +34,15 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
 const MAX_INQUIRIES: usize = 64;
+/// Those that are looked up at one time to call people by itself: the others wait for their turn, so that a list of many
+/// names leaves threads for the rest of the program, and of its user.
+const MAX_NAMES: usize = 32;
 /// When a look-up that has not come back is given up, to make another.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Look-ups of a host that were given up and have not come back, each a thread that cannot be ended: beyond so many no other
 /// is made,
 pub(super) const MAX_STUCK: usize = 3;
-/// and of all hosts beyond so many none for a program.
+/// and of all hosts beyond so many none for a program, and none of a name to call somebody by itself.
 const MAX_ALL_STUCK: usize = 4 * MAX_INQUIRIES;
 
 /// A look-up of an address that is under way.
@@ -64,6 +67,13 @@ struct Sought {
     is_given_up: bool,
 }
 
+impl Sought {
+    /// Whether what it finds is all that is wanted of its name.
+    fn is_of_any_family(&self) -> bool {
+        self.family == Family::Any
+    }
+}
+
 /// Those who are called.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
@@ -75,11 +85,15 @@ pub(super) struct Calls {
     /// The look-ups that are under way.
     inquiries: BTreeMap<Inquiry, Sought>,
     last_inquiry: u64,
+    /// When it was last asked who is due. Whose name was due by then waits in line.
+    looked: Instant,
 }
 
 #[derive(Debug)]
 struct Call {
     host: HostPort,
+    /// Whether that is a name, which has to be looked up.
+    is_name: bool,
     /// When it is called; not while a call or a session is under way.
     due: Option<Instant>,
     /// How many calls in a row came to nothing.
@@ -91,8 +105,9 @@ struct Call {
 }
 
 impl Call {
-    const fn new(host: HostPort, due: Option<Instant>) -> Self {
+    fn new(host: HostPort, due: Option<Instant>) -> Self {
         Self {
+            is_name: is_name(&host),
             host,
             due,
             failures: 0,
@@ -100,6 +115,16 @@ impl Call {
             misfits: 0,
         }
     }
+
+    /// Whether it waits until another look-up comes to its end, if it was last looked at then.
+    fn is_in_line(&self, looked: Instant) -> bool {
+        self.is_name && self.due.is_some_and(|due| due <= looked)
+    }
+}
+
+/// Whether a thread has to look it up.
+fn is_name(host: &HostPort) -> bool {
+    host.host().parse::<IpAddr>().is_err()
 }
 
 /// The pause for the `count`th time, from 0 on: the last one from then on.
@@ -211,14 +236,14 @@ impl Calls {
         let asked = under_way.iter().filter(|it| it.is_asked).count();
         let has_thread = asked < MAX_INQUIRIES && stuck.len() < MAX_ALL_STUCK;
         // An address takes no thread and no time.
-        let has_room = has_thread && !self.is_stuck(host) || host.host().parse::<IpAddr>().is_ok();
+        let has_room = has_thread && !self.is_stuck(host) || !is_name(host);
         has_room && !under_way.into_iter().any(is_same)
     }
 
     /// Whether the look-ups of this host do not come back, so that no other is to be made.
     pub(super) fn is_stuck(&self, host: &HostPort) -> bool {
         let stuck = self.inquiries.values().filter(|it| it.is_given_up);
-        stuck.filter(|it| it.host == *host).count() >= MAX_STUCK
+        stuck.filter(|it| it.host.host() == host.host()).count() >= MAX_STUCK
     }
 
     /// Gives up what has not come back in time; what it finds after all counts as before. Returns whose calls wait for that.
@@ -234,10 +259,12 @@ impl Calls {
         waiting
     }
 
-    /// Whether somebody's address is being looked up.
+    /// Whether somebody's address is being looked up, or will be as soon as others have been.
     pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
         let mut inquiries = self.inquiries.values();
-        inquiries.any(|it| it.is_wanted && !it.is_given_up && it.peer == *peer)
+        let call = self.of.get(peer);
+        let is_in_line = call.is_some_and(|call| call.is_in_line(self.looked));
+        is_in_line || inquiries.any(|it| it.is_wanted && !it.is_given_up && it.peer == *peer)
     }
 
     /// Whether whoever this look-up finds is called as if for the first time: for a program, because a person asked, or in
@@ -253,18 +280,67 @@ impl Calls {
         sought.is_wanted.then_some(sought.peer)
     }
 
-    /// Whom to call now, and where; each once.
+    /// Those who wait for the name that this look-up is about, with their ports, and whether they are called as if for the
+    /// first time: what it has found is for them, too, and no other is made.
+    pub(super) fn take_in_line(&mut self, inquiry: Inquiry) -> Vec<(PeerId, u16, bool)> {
+        let sought = self.inquiries.get(&inquiry);
+        let Some(sought) = sought.filter(|it| it.is_of_any_family() && is_name(&it.host)) else {
+            return Vec::new();
+        };
+        let (looked, name) = (self.looked, sought.host.host());
+        let waits = |call: &Call| call.is_in_line(looked) && call.host.host() == name;
+        let line = self.of.iter_mut().filter(|(_, call)| waits(call));
+        line.map(|(peer, call)| {
+            call.due = None;
+            (*peer, call.host.port(), call.failures == 0)
+        })
+        .collect()
+    }
+
+    /// Whom to call now, and where; each once. Of names no more than are to be looked up at one time, and each once: who
+    /// has waited longest is first, and the others wait on.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(PeerId, HostPort)> {
+        let looked = core::mem::replace(&mut self.looked, now);
+        let (mut names, mut room) = self.names_under_way();
         let mut found = Vec::new();
-        for (peer, call) in &mut self.of {
-            if let Some(due) = call.due.take_if(|due| *due <= now) {
-                if now.saturating_since(due) > LATE {
-                    call.failures = 0;
-                }
-                found.push((*peer, call.host.clone()));
+        for (due, peer) in self.all_due(now) {
+            let Some(call) = self.of.get_mut(&peer) else {
+                continue;
+            };
+            // Whoever waits in line was not asleep.
+            if now.saturating_since(due.max(looked)) > LATE {
+                call.failures = 0;
             }
+            if call.is_name {
+                if room == 0 || !names.insert(call.host.host().to_owned()) {
+                    continue;
+                }
+                room -= 1;
+            }
+            call.due = None;
+            found.push((peer, call.host.clone()));
         }
         found
+    }
+
+    /// Everybody who is to be called by now, since when, who has waited longest first.
+    fn all_due(&self, now: Instant) -> Vec<(Instant, PeerId)> {
+        let due = |(peer, call): (&PeerId, &Call)| Some((call.due?, *peer));
+        let all = self.of.iter().filter_map(due);
+        let mut all: Vec<_> = all.filter(|(due, _)| *due <= now).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The names that are being looked up in every family, and how many others may be now.
+    fn names_under_way(&self) -> (BTreeSet<String>, usize) {
+        let names = self.inquiries.values().filter(|it| is_name(&it.host));
+        let (stuck, under_way): (Vec<_>, Vec<_>) = names.partition(|it| it.is_given_up);
+        let own = under_way.iter().filter(|it| !it.is_asked).count();
+        let room = MAX_NAMES.saturating_sub(own);
+        let room = room.min(MAX_ALL_STUCK.saturating_sub(stuck.len()));
+        let of_any = under_way.into_iter().filter(|it| it.is_of_any_family());
+        (of_any.map(|it| it.host.host().to_owned()).collect(), room)
     }
 
     /// A session stands, or is heard again.
@@ -345,15 +421,18 @@ impl Calls {
         }
     }
 
-    /// How long until somebody is called.
+    /// How long until somebody is called; not of whoever waits for the end of a look-up.
     pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
-        let due = self.of.get(peer)?.due?;
+        let call = self.of.get(peer)?;
+        let due = call.due.filter(|_| !call.is_in_line(self.looked))?;
         Some(due.saturating_since(now))
     }
 
-    /// How long until anybody is called.
+    /// How long until anybody is called. Whoever waits in line is when a look-up comes to its end, which wakes the loop.
     pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
-        let due = self.of.values().filter_map(|call| call.due).min()?;
+        let calls = self.of.values();
+        let others = calls.filter(|call| !call.is_in_line(self.looked));
+        let due = others.filter_map(|call| call.due).min()?;
         Some(due.saturating_since(now))
     }
 }

@@ -281,3 +281,121 @@ fn of_look_ups_for_programs_that_never_come_back_more_are_made_up_to_a_bound() {
         }
     }
 }
+
+fn peer(number: u8) -> PeerId {
+    PeerId::new([number; 32])
+}
+
+/// People of these numbers, each at a host name of its own, who are to be called now.
+fn at_names(numbers: core::ops::Range<u8>) -> Calls {
+    let mut calls = Calls::default();
+    for number in numbers {
+        let host = format!("host{number}.example:7419");
+        calls.add(peer(number), host.parse().unwrap(), at(0));
+    }
+    calls
+}
+
+/// Begins the look-ups that are due.
+fn look_up(calls: &mut Calls, now: Instant) -> Vec<Inquiry> {
+    let due = calls.due(now);
+    due.into_iter()
+        .map(|(peer, host)| calls.inquire(peer, host, Family::Any, false))
+        .collect()
+}
+
+/// A list of a thousand names was a thousand threads at once.
+#[test]
+fn of_many_names_few_are_looked_up_at_one_time_and_each_has_its_turn() {
+    let mut calls = at_names(0..200);
+    let mut under_way = look_up(&mut calls, at(0));
+    assert_eq!(under_way.len(), MAX_NAMES);
+    assert!(calls.inquires_about(&peer(199)), "it will be");
+    assert_eq!(calls.calls_in(&peer(199), at(0)), None);
+    let mut order = Vec::new();
+    for second in 0..200 {
+        assert_eq!(under_way.len(), MAX_NAMES);
+        assert!(look_up(&mut calls, at(second)).is_empty());
+        let patience = calls.patience(at(second));
+        assert_ne!(patience, Some(Duration::ZERO), "the loop would spin");
+        let found = calls.take(under_way.remove(0)).unwrap();
+        calls.on_end(&found, at(second));
+        order.push(found);
+        under_way.extend(look_up(&mut calls, at(second)));
+    }
+    let each_once: BTreeSet<_> = order.iter().collect();
+    assert_eq!(each_once.len(), 200, "whoever had a turn waits for all");
+}
+
+#[test]
+fn an_address_waits_for_no_look_up() {
+    let mut calls = at_names(0..200);
+    look_up(&mut calls, at(0));
+    calls.add(BOB, "192.0.2.1:7419".parse().unwrap(), at(1));
+    assert_eq!(calls.patience(at(1)), Some(Duration::ZERO));
+    let due = calls.due(at(1));
+    assert_eq!(due.len(), 1);
+    assert_eq!(due.first().unwrap().0, BOB);
+}
+
+#[test]
+fn names_that_hang_let_others_in_after_a_minute_up_to_a_bound() {
+    let mut calls = Calls::default();
+    let host = |number: u64| -> HostPort { format!("host{number}:7419").parse().unwrap() };
+    for number in 0..1_000_u64 {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        calls.add(PeerId::new(key), host(number), at(0));
+    }
+    let mut made = Vec::new();
+    for minute in 0..20 {
+        made.extend(look_up(&mut calls, at(60 * minute)));
+        let rounds = usize::try_from(minute).unwrap() + 1;
+        assert_eq!(made.len(), (MAX_NAMES * rounds).min(MAX_ALL_STUCK));
+        calls.give_up(at(60 * minute));
+        calls.give_up(at(60 * minute + 60));
+    }
+    calls.take(made.remove(0)).unwrap();
+    assert_eq!(look_up(&mut calls, at(1_300)).len(), 1, "one is back");
+}
+
+#[test]
+fn who_waits_in_line_for_long_was_not_asleep() {
+    let mut calls = at_names(0..33);
+    calls.on_end(&peer(32), at(0));
+    let hung = look_up(&mut calls, at(0));
+    for second in [5, 60, 120, 180] {
+        assert!(look_up(&mut calls, at(second)).is_empty());
+    }
+    calls.take(hung[0]).unwrap();
+    let last = look_up(&mut calls, at(200));
+    assert!(!calls.begins_anew(last[0]), "it was called in vain before");
+}
+
+#[test]
+fn several_at_one_host_are_found_by_one_look_up() {
+    let mut calls = Calls::default();
+    for (number, host) in [(1, "home.example:1"), (2, "home.example:2")] {
+        calls.add(peer(number), host.parse().unwrap(), at(0));
+    }
+    calls.add(peer(3), "other.example:3".parse().unwrap(), at(0));
+    let under_way = look_up(&mut calls, at(0));
+    assert_eq!(under_way.len(), 2);
+    assert_eq!(calls.take_in_line(under_way[1]), []);
+    assert_eq!(calls.take_in_line(under_way[0]), [(peer(2), 2, true)]);
+    assert_eq!(calls.take_in_line(under_way[0]), [], "each once");
+    assert!(calls.due(at(0)).is_empty());
+}
+
+#[test]
+fn what_a_program_looks_up_in_one_family_is_not_for_those_in_line() {
+    let mut calls = at_names(0..1);
+    let host: HostPort = "host0.example:7419".parse().unwrap();
+    let of_one = calls.inquire(BOB, host.clone(), Family::V6, true);
+    assert_eq!(look_up(&mut calls, at(0)).len(), 1);
+    assert_eq!(calls.take_in_line(of_one), []);
+    let mut calls = at_names(0..1);
+    let of_any = calls.inquire(BOB, host, Family::Any, true);
+    assert!(look_up(&mut calls, at(0)).is_empty());
+    assert_eq!(calls.take_in_line(of_any), [(peer(0), 7_419, true)]);
+}

@@ -395,10 +395,28 @@ impl Conversation {
         inquiry: Inquiry,
         found: Result<Vec<SocketAddr>, ResolveError>,
     ) -> Result<(), Error> {
+        for (peer, port, begins_anew) in self.calls.take_in_line(inquiry) {
+            let of_port = |mut address: SocketAddr| {
+                address.set_port(port);
+                address
+            };
+            let found = found.clone();
+            let found = found.map(|all| all.into_iter().map(of_port).collect());
+            self.call_where_found(peer, found, begins_anew)?;
+        }
         let begins_anew = self.calls.begins_anew(inquiry);
-        let Some(peer) = self.calls.take(inquiry) else {
-            return Ok(());
-        };
+        match self.calls.take(inquiry) {
+            Some(peer) => self.call_where_found(peer, found, begins_anew),
+            None => Ok(()),
+        }
+    }
+
+    fn call_where_found(
+        &mut self,
+        peer: PeerId,
+        found: Result<Vec<SocketAddr>, ResolveError>,
+        begins_anew: bool,
+    ) -> Result<(), Error> {
         match found {
             Ok(addresses) => self.call_found(peer, &addresses, begins_anew),
             Err(error) => self.on_not_found(peer, error, self.clock.now()),

@@ -1,5 +1,7 @@
 //! Whom a conversation calls, and what it says of that.
 
+mod many;
+
 use std::path::Path;
 use std::time::Duration;
 
