@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::chat::Messenger;
 use crate::cli::Error;
 use crate::id::{PeerId, VerifyingKey};
-use crate::proto::{Endpoint, PeerConfig, Shown};
+use crate::proto::{Endpoint, Event, PeerConfig, Shown};
 use crate::store::{
     self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, PeerList, Stamp, is_test_only,
     short_key_text,
@@ -115,12 +115,15 @@ impl Contacts {
 
     /// Reads the file, which is there if anybody is known.
     fn load_again(&self) -> Result<KnownPeers, store::Error> {
-        let knows_nobody = self.known.peers().is_empty() && self.known.revoked().next().is_none();
-        if knows_nobody {
+        if self.knows_nobody() {
             self.list.load()
         } else {
             self.list.load_existing()
         }
+    }
+
+    fn knows_nobody(&self) -> bool {
+        self.known.peers().is_empty() && self.known.revoked().next().is_none()
     }
 
     /// Goes by this list from now on.
@@ -180,7 +183,9 @@ impl Contacts {
         &mut self,
         mut edit: impl FnMut(&mut KnownPeers) -> Result<T, store::Error>,
     ) -> Result<T, store::Error> {
-        self.load_again()?;
+        if !self.knows_nobody() {
+            self.list.check_there()?;
+        }
         let mut edited = None;
         let updated = self.list.update(|known| {
             edited = Some(edit(known)?);
@@ -383,32 +388,67 @@ impl Contacts {
         }
     }
 
-    /// Notes in known-peers what a peer showed of itself, unless it is there already. Who has no name
-    /// there has no line either.
+    /// Notes in known-peers what these peers showed of themselves, all of it in one change, unless it is there already. Who
+    /// has no name there has no line either.
     ///
     /// # Errors
     /// If the file cannot be used; nothing is noted then.
-    pub(super) fn introduce(
-        &mut self,
-        peer: &PeerId,
-        signing_key: VerifyingKey,
-        version: u16,
-    ) -> Result<(), store::Error> {
-        let says_so = |saved: &Peer| {
-            saved.signing_key() == Some(signing_key)
-                && saved.version().is_some_and(|saved| saved >= version)
-        };
-        let is_noted = self.known.find_key(peer).is_some_and(says_so);
-        if is_noted || self.label(peer) == unsaved(peer) {
+    pub(super) fn introduce(&mut self, shown: &[Introduction]) -> Result<(), store::Error> {
+        let is_new = |it: &&Introduction| self.is_new(it);
+        let new: Vec<_> = shown.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
             return Ok(());
         }
-        let note = |known: &mut KnownPeers| known.introduce(peer, signing_key, version);
-        match self.update(note) {
-            // Somebody has taken the line out meanwhile.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => Ok(()),
-            result => result,
+        self.update(|known| note_introductions(known, &new))?;
+        note_introductions(&mut self.known, &new)
+    }
+
+    /// Whether somebody has a name, and known-peers does not say what it showed.
+    fn is_new(&self, shown: &Introduction) -> bool {
+        let says_so = |saved: &Peer| {
+            saved.signing_key() == Some(shown.signing_key)
+                && saved.version().is_some_and(|saved| saved >= shown.version)
+        };
+        let is_noted = self.known.find_key(&shown.peer).is_some_and(says_so);
+        !is_noted && self.label(&shown.peer) != unsaved(&shown.peer)
+    }
+}
+
+/// What a peer showed of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Introduction {
+    pub(super) peer: PeerId,
+    pub(super) signing_key: VerifyingKey,
+    pub(super) version: u16,
+}
+
+impl Introduction {
+    /// The one that an event tells of.
+    pub(super) const fn of(event: &Event) -> Option<Self> {
+        let Event::Introduced {
+            peer,
+            signing_key,
+            newest_version,
+        } = *event
+        else {
+            return None;
+        };
+        Some(Self {
+            peer,
+            signing_key,
+            version: newest_version,
+        })
+    }
+}
+
+/// Notes it of those who have a line: somebody may have taken one out meanwhile.
+fn note_introductions(known: &mut KnownPeers, shown: &[Introduction]) -> Result<(), store::Error> {
+    for it in shown {
+        if known.find_key(&it.peer).is_some() {
+            known.introduce(&it.peer, it.signing_key, it.version)?;
         }
     }
+    Ok(())
 }
 
 /// What to call somebody who has no name: the beginning of the key. No name has a `:` in it, so that a

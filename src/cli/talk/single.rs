@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::chat::{self, ContactId, Name, Update};
 use crate::cli::talk::aim::why_gone;
-use crate::cli::talk::contacts::{Changes, UNUSABLE};
+use crate::cli::talk::contacts::{Changes, Introduction, UNUSABLE};
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::network::{Input, Network};
 use crate::cli::talk::profile::Profile;
@@ -198,16 +198,10 @@ impl Network {
             let range = self.profile.reserve_timestamps()?;
             let handle = self.driver.handle();
             handle.with(|messenger, _| messenger.endpoint_mut().add_timestamps(range))?;
-        } else if let Event::Introduced {
-            peer,
-            signing_key,
-            newest_version,
-        } = event
+        } else if let Some(shown) = Introduction::of(&event)
+            && let Err(error) = self.profile.contacts.introduce(&[shown])
         {
-            let noted = (self.profile.contacts).introduce(&peer, signing_key, newest_version);
-            if let Err(error) = noted {
-                out.error(&Error::from(error).report());
-            }
+            out.error(&Error::from(error).report());
         }
         Ok(())
     }

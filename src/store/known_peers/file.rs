@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{BYTE_ORDER_MARK, KnownPeers, Peer};
 use crate::store::atomic::{
-    Disk, MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, with_suffix,
+    Content, Disk, MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, with_suffix,
 };
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
@@ -257,13 +257,22 @@ fn is_empty(bytes: &[u8]) -> bool {
 
 type Bytes = Zeroizing<Vec<u8>>;
 
+/// What is in the file, if it is there and safe.
+fn read_bytes(path: &Path) -> Result<Option<Content>, Error> {
+    match read_checked(path, Access::OthersRead) {
+        Ok(content) => {
+            check_parents(path)?;
+            Ok(Some(content))
+        }
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn read(path: &Path) -> Result<Option<(KnownPeers, Bytes)>, Error> {
-    let content = match read_checked(path, Access::OthersRead) {
-        Ok(content) => content,
-        Err(error) if error.is_missing() => return Ok(None),
-        Err(error) => return Err(error),
+    let Some(content) = read_bytes(path)? else {
+        return Ok(None);
     };
-    check_parents(path)?;
     if is_empty(&content.bytes) {
         let former = former(&follow(path));
         return Err(Error::new(
@@ -317,8 +326,8 @@ pub(super) fn save(
 /// # Errors
 /// `ChangedMeanwhile`; those of reading it.
 fn check_unchanged(path: &Path, before: Option<&Bytes>) -> Result<(), Error> {
-    let now = read(path)?;
-    if now.as_ref().map(|(_, bytes)| bytes) == before {
+    let now = read_bytes(path)?;
+    if now.as_ref().map(|content| &content.bytes) == before {
         return Ok(());
     }
     let kind = ErrorKind::ChangedMeanwhile;

@@ -96,6 +96,17 @@ impl fmt::Display for DamageReason {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    static PARSED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
+/// How many lines this thread has read.
+#[cfg(test)]
+pub(crate) fn parsed_for_testing_only() -> usize {
+    PARSED.with(core::cell::Cell::get)
+}
+
 /// What a line means.
 pub(super) enum Content {
     /// A remark or nothing.
@@ -129,6 +140,8 @@ pub(super) fn has_mark(line: &[u8]) -> bool {
 
 /// Reads one line, given without its line end.
 pub(super) fn parse(line: &[u8]) -> Result<Content, DamageReason> {
+    #[cfg(test)]
+    PARSED.with(|count| count.set(count.get() + 1));
     let line = str::from_utf8(line).map_err(|_| DamageReason::NotText)?;
     let words = split(line)?;
     let mut words = words.into_iter().filter_map(|span| line.get(span));

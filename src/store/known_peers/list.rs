@@ -1,5 +1,6 @@
 //! Where a list of people lies: in a file, or in the memory of a program that keeps nothing.
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use zeroize::Zeroizing;
 use super::file::Stamp;
 use super::{Error, KnownPeers};
 use crate::store::atomic::Disk;
+use crate::store::error::Operation;
 
 /// How long a program that talks waits for others who change the file: nothing is shown meanwhile.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -106,6 +108,20 @@ impl PeerList {
         match self {
             Self::File(file) => KnownPeers::load_existing(&file.path),
             Self::Memory(unsaved) => Ok(unsaved.read()),
+        }
+    }
+
+    /// Succeeds if it is there, whatever it says.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn check_there(&self) -> Result<(), Error> {
+        match self {
+            Self::File(file) => {
+                let looked = fs::metadata(&file.path).map(drop);
+                looked.map_err(|error| Error::io(&file.path, Operation::Read, error))
+            }
+            Self::Memory(_) => Ok(()),
         }
     }
 

@@ -34,7 +34,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use self::line::{PeerLine, REVOKED_MARK};
+use self::line::{Content, PeerLine, REVOKED_MARK};
 use self::reading::Reading;
 use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
@@ -48,6 +48,8 @@ pub use self::addresses::Added;
 pub use self::exchange::{Imported, LeftOut};
 pub use self::file::{Stamp, read_list, read_list_from};
 pub use self::line::DamageReason;
+#[cfg(test)]
+pub(crate) use self::line::parsed_for_testing_only;
 pub use self::list::{ListFile, PeerList, Unsaved};
 
 /// The first line of a file that we make.
@@ -464,8 +466,10 @@ impl KnownPeers {
 
     fn set_option(&mut self, name: &str, option: &str, values: &[String]) -> Result<(), Error> {
         self.check_intact()?;
-        let index = self.find(name)?.line;
-        self.change(index, |line| line::with_option(line, option, values));
+        let peer = self.find(name)?;
+        let (key, index) = (peer.key(), peer.line);
+        self.edit(index, |line| line::with_option(line, option, values));
+        self.read_options(&key);
         Ok(())
     }
 
@@ -511,11 +515,32 @@ impl KnownPeers {
     }
 
     fn change(&mut self, index: usize, edit: impl FnOnce(&str) -> String) {
+        self.edit(index, edit);
+        self.read_lines();
+    }
+
+    /// Puts a peer's line into other words. What they say is to be found out then.
+    fn edit(&mut self, index: usize, edit: impl FnOnce(&str) -> String) {
         let line = self.lines.get_mut(index).expect("a peer's line exists");
         let (mark, text, end) = line.parts();
         let text = edit(str::from_utf8(text).expect("a peer's line is text"));
         line.0 = Zeroizing::new([mark, text.as_bytes(), end].concat());
-        self.read_lines();
+    }
+
+    /// Finds out anew what the options on a peer's line say. In a list without damage the others say what they did: each
+    /// of thousands may be noted something of.
+    fn read_options(&mut self, key: &PeerId) {
+        let place = self.index.keys.get(key);
+        let Some(peer) = place.and_then(|place| self.peers.get_mut(*place)) else {
+            return;
+        };
+        let line = self.lines.get(peer.line).map(|line| line.parts().1);
+        match line.map(line::parse) {
+            Some(Ok(Content::Peer(says))) if (&says.name, says.key) == (peer.name(), *key) => {
+                peer.says = says;
+            }
+            Some(_) | None => self.read_lines(),
+        }
     }
 
     /// Finds out anew what the lines say.

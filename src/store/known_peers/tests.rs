@@ -1,5 +1,6 @@
 mod any;
 mod disk;
+mod many;
 
 use std::fs;
 use std::path::PathBuf;

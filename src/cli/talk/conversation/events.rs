@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 
 use crate::chat::Update;
 use crate::cli::json::ms;
+use crate::cli::talk::contacts::Introduction;
+use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::{Conversation, Link, Typist};
 use crate::cli::talk::fact::{self, Change, Fact, Waits};
 use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
-use crate::id::{PeerId, VerifyingKey};
+use crate::id::PeerId;
 use crate::proto::{CloseReason, Event, Refusal};
 use crate::store::{self, Day, HostPort};
 use crate::text::{Safe, span};
@@ -44,11 +46,7 @@ impl Conversation {
             } => self.on_guest(peer, address, nickname.as_deref()),
             Event::GuestGone { peer } => self.on_guest_gone(peer),
             Event::Pinned { peer, address } => self.on_pinned(peer, address),
-            Event::Introduced {
-                peer,
-                signing_key,
-                newest_version,
-            } => self.on_introduced(&peer, signing_key, newest_version),
+            Event::Introduced { .. } => self.on_introduced(&event),
             // Streams beside the chat are nobody's here.
             Event::Stream { .. } => {}
             Event::Closed { peer, reason } => return self.on_closed(peer, reason),
@@ -129,9 +127,16 @@ impl Conversation {
         }
     }
 
-    fn on_introduced(&mut self, peer: &PeerId, signing_key: VerifyingKey, version: u16) {
-        let noted = self.profile.contacts.introduce(peer, signing_key, version);
-        if let Err(error) = noted {
+    /// Notes what a peer showed of itself before anything that comes after it is told, and in the same change what others
+    /// have shown that is to be told yet: each writes the whole list.
+    fn on_introduced(&mut self, event: &Event) {
+        let others = self.state.news.iter().filter_map(|news| match news {
+            News::Of(Update::Session(event)) => Some(event),
+            News::Of(Update::Chat(_)) | News::Known(..) => None,
+        });
+        let all = core::iter::once(event).chain(others);
+        let shown: Vec<_> = all.filter_map(Introduction::of).collect();
+        if let Err(error) = self.profile.contacts.introduce(&shown) {
             self.complain(&error.into());
         }
     }

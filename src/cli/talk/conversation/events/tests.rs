@@ -9,7 +9,9 @@ use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
 use crate::cli::talk::profile::tests::{context, network};
 use crate::cli::talk::stdin::Lines;
+use crate::id::VerifyingKey;
 use crate::plain::{Form, Printer};
+use crate::store::KnownPeers;
 
 /// A conversation whose lines come through a pipe.
 fn of_a_pipe(home: &std::path::Path, goal: crate::cli::talk::goal::Goal) -> Conversation {
@@ -79,4 +81,37 @@ fn a_listening_pipe_keeps_to_its_hearer_as_long_as_the_session_lasts() {
         let told = format!("{event:?}");
         assert_eq!(hears(event), (bob, lasts), "{told}");
     }
+}
+
+/// Each of them was a list written anew, beside which the loop did nothing.
+#[test]
+fn what_several_have_shown_by_now_is_noted_in_one_change_before_the_first_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let peers = [("bob", 1), ("carol", 2), ("dave", 3)];
+    let peers = peers.map(|(name, number)| (name, PeerId::new([number; 32])));
+    let context_of_list = context(home.path());
+    let path = context_of_list.paths.known_peers();
+    for (name, key) in &peers {
+        KnownPeers::update(&path, |known| known.add(name, key, &[])).unwrap();
+    }
+    let goal = crate::cli::talk::goal::Goal::Listen { once: None };
+    let mut conversation = of_a_pipe(home.path(), goal);
+    let [bob, carol, dave] = peers.map(|(_, key)| Event::Introduced {
+        peer: key,
+        signing_key: VerifyingKey::new(*key.as_bytes()),
+        newest_version: 1,
+    });
+    let later = [carol, dave].map(|event| News::Of(Update::Session(event)));
+    conversation.state.news.extend(later);
+    let content = |ending: &str| {
+        let path = path.with_file_name(format!("known-peers{ending}"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let noted = |ending: &str| content(ending).matches(" sign=").count();
+    conversation.on_session(bob).unwrap();
+    assert_eq!((noted(""), noted(".bak")), (3, 0), "one change");
+    let before = std::fs::metadata(&path).unwrap().modified().unwrap();
+    conversation.tell_news().unwrap();
+    let after = std::fs::metadata(&path).unwrap().modified().unwrap();
+    assert_eq!((after, noted(".bak")), (before, 0), "and no other");
 }
