@@ -105,6 +105,11 @@ const FRAME: Duration = Duration::from_millis(50);
 const MAX_EVENTS: usize = 64;
 /// As many lines are taken before an event has its turn.
 const MAX_LINES: usize = 256;
+/// As many look-ups come to their end before anything else has its turn.
+const MAX_FOUND: usize = 256;
+
+/// What woke the loop.
+type Woken = Result<Input, RecvTimeoutError>;
 
 /// A talking program.
 pub(in crate::cli::talk) struct Conversation {
@@ -359,7 +364,8 @@ impl Conversation {
                 return Ok(end);
             }
             self.tell_unconfirmed();
-            match self.wait(has_more || !self.state.news.is_empty())? {
+            let input = self.wait(has_more || !self.state.news.is_empty())?;
+            match self.take_found(input)? {
                 Ok(Input::Wake) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Input::Told(words)) => self.warn(words),
                 Ok(Input::ReadOut(peer, words)) => self.read_out(peer, words),
@@ -388,9 +394,23 @@ impl Conversation {
         }
     }
 
+    /// Takes what look-ups have found, as long as nothing else comes: a turn of the loop looks at everybody who is called, and
+    /// of a list of thousands each is found at once. Returns what came instead.
+    fn take_found(&mut self, mut input: Woken) -> Result<Woken, Error> {
+        for _ in 0..MAX_FOUND {
+            match input {
+                Ok(Input::Found(inquiry, found)) => self.on_found(inquiry, found)?,
+                other => return Ok(other),
+            }
+            let next = self.inputs.try_recv();
+            input = next.map_err(|_| RecvTimeoutError::Timeout);
+        }
+        Ok(input)
+    }
+
     /// Waits for something to do; not at all if there is more already. What has come needs no picture of
     /// its own, unless the last one is old.
-    fn wait(&mut self, has_more: bool) -> Result<Result<Input, RecvTimeoutError>, Error> {
+    fn wait(&mut self, has_more: bool) -> Result<Woken, Error> {
         let is_due = self.clock.now().saturating_since(self.state.drawn) >= FRAME;
         if !is_due {
             if has_more {

@@ -1,5 +1,7 @@
 //! Many who are called at once.
 
+use std::sync::mpsc::RecvTimeoutError;
+
 use super::*;
 
 /// Each had a look-up, and a thread, of its own.
@@ -23,4 +25,30 @@ fn who_is_at_the_same_host_is_called_at_its_own_port_where_one_look_up_finds_it(
     assert_eq!(called_at(&talk), None);
     let of_carol = talk.address_of(CAROL).unwrap();
     assert_eq!(of_carol, Some("127.0.0.1:2".parse().unwrap()));
+}
+
+/// The loop went over everybody for each of them.
+#[test]
+fn what_is_found_of_many_is_taken_in_one_turn_until_something_else_comes() {
+    let home = tempfile::tempdir().unwrap();
+    let known = [(BOB, "bob"), (CAROL, "carol")];
+    let known = known.map(|(key, name)| format!("{name} {} addr={SOMEWHERE}\n", key_text(&key)));
+    let (mut talk, _program) = conversation(home.path(), &known.concat(), LISTEN);
+    talk.call_everybody();
+    talk.make_calls(talk.clock.now()).unwrap();
+    talk.sender
+        .send(Input::Told("something else".into()))
+        .unwrap();
+    let woken = talk
+        .inputs
+        .recv()
+        .map_err(|_| RecvTimeoutError::Disconnected);
+    let left = talk.take_found(woken).unwrap();
+    assert!(matches!(left, Ok(Input::Told(_))), "{left:?}");
+    for peer in [BOB, CAROL] {
+        let address = talk.address_of(peer).unwrap();
+        assert_eq!(address, Some(SOMEWHERE.parse().unwrap()));
+    }
+    let nothing = talk.take_found(Err(RecvTimeoutError::Timeout)).unwrap();
+    assert!(nothing.is_err(), "{nothing:?}");
 }
