@@ -83,9 +83,14 @@ impl Retry {
         }
     }
 
+    /// Whether nobody has answered for so long that tries are rare.
+    fn is_slow(self, now: Instant) -> bool {
+        now.saturating_since(self.since) >= RETRY_FOR
+    }
+
     /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon.
     fn delay(self, alone: bool, now: Instant) -> Duration {
-        if now.saturating_since(self.since) >= RETRY_FOR {
+        if self.is_slow(now) {
             let [first, ..] = RETRY_DELAYS;
             return if alone { first } else { RETRY_SLOW };
         }
@@ -182,7 +187,7 @@ impl Peer {
         let waits = self.waits();
         let Some(retry) = &mut self.retry else { return };
         retry.wake(now);
-        if now.saturating_since(retry.since) >= RETRY_FOR {
+        if retry.is_slow(now) {
             if !core::mem::replace(&mut retry.told, true) {
                 let event = Event::Unreachable {
                     peer: self.id,
@@ -317,6 +322,10 @@ impl Peer {
         let alone = self.alone(&all).map(|it| vec![it]);
         for (to, datagram) in attempt.send(&alone.unwrap_or(all), now) {
             self.call(to, datagram, shared);
+        }
+        if self.retry.is_some_and(|retry| retry.is_slow(now)) {
+            // Whoever could answer one of those before it can answer this one. Each holds 12 kB, and thousands may be away.
+            self.forget_attempts(shared);
         }
         if let Some(oldest) = self.attempts.add(attempt) {
             shared.attempts.remove(&oldest.index);

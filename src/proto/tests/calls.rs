@@ -291,6 +291,31 @@ fn the_newest_attempts_may_be_answered_and_older_ones_not() {
     }
 }
 
+/// Two were kept half of the time, of everybody who was away.
+#[test]
+fn of_who_is_called_rarely_the_newest_attempt_alone_is_kept_and_may_be_answered() {
+    let (mut a, mut b) = acquainted();
+    a.say(b.id(), b"hello", now(0));
+    let mut at = now(89_000);
+    calls_until(&mut a, now(0), at);
+    assert_eq!(a.endpoint.stats().attempts, MAX_ATTEMPTS);
+    let end = at + RETRY_SLOW + RETRY_JITTER + Duration::from_secs(6);
+    calls_until(&mut a, at, end);
+    at = end;
+    let mut last = Vec::new();
+    for minute in 0..5 {
+        assert_eq!(a.endpoint.stats().attempts, 1, "minute {minute}");
+        let calls = calls_until(&mut a, at, at + RETRY_SLOW + RETRY_JITTER);
+        last = calls.into_iter().last().unwrap().1;
+        at = at + RETRY_SLOW + RETRY_JITTER;
+    }
+    for (_, datagram) in last {
+        b.receive(a.address, datagram, at);
+    }
+    settle(&mut a, &mut b, at);
+    assert!(a.endpoint.status(b.id(), at).unwrap().established);
+}
+
 #[test]
 fn an_attempt_that_is_too_old_is_forgotten() {
     let (mut a, mut b) = acquainted();
