@@ -293,6 +293,8 @@ pub enum End {
     After(Duration),
     /// The conversation was over.
     Left,
+    /// Others needed the place of who waited.
+    Crowded,
     /// The other side does not take it, or it cannot be tried: in these words.
     Failed(Safe),
 }

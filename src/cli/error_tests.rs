@@ -132,6 +132,7 @@ fn samples() -> Vec<Report> {
         },
         loss(2, 1, End::After(Duration::from_secs(10)), None),
         loss(1, 0, End::Left, None),
+        loss(1, 0, End::Crowded, None),
         loss(
             1,
             0,

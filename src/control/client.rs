@@ -89,8 +89,13 @@ impl Connection {
         params: &Value,
         patience: Duration,
     ) -> io::Result<Answer> {
-        self.send(method, params, patience)?;
-        self.answer()
+        match self.send(method, params, patience) {
+            // It was told why before the other side closed the connection; if not, that is what there is to be said.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.answer().map_err(|_| error)
+            }
+            sent => sent.and_then(|()| self.answer()),
+        }
     }
 
     /// The first half of [`Connection::ask`]. After an error the other side has no whole request.
@@ -131,7 +136,7 @@ impl Connection {
         self.stream.get_ref().set_patience(None)?;
         self.stream.get_ref().set_write_patience(PATIENCE)?;
         let requests = Requests {
-            stream: self.stream.get_ref().try_clone()?,
+            stream: self.stream.get_ref().share(),
             last_id: self.last_id,
         };
         let answers = Answers {

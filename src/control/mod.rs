@@ -3,11 +3,12 @@
 //!
 //! Each client has two threads, one that reads and one that writes. Requests go to the owner one at a time for
 //! each client; answers and events wait in a queue of bounded size. A client that does not read loses its
-//! connection and nothing else does.
+//! connection and nothing else does. Where places are short, who is idle gives its own to who comes.
 
 mod client;
 mod lines;
 mod os;
+mod places;
 mod queue;
 mod rpc;
 mod server;

@@ -3,12 +3,15 @@
 #[cfg(unix)]
 pub use self::unix::Place;
 #[cfg(unix)]
-pub(super) use self::unix::{FileId, Listener, Stream, Waker};
+pub(super) use self::unix::{FileId, Listener, Stream, Waker, max_descriptors};
 
 #[cfg(not(unix))]
 pub use self::none::Place;
 #[cfg(not(unix))]
-pub(super) use self::none::{FileId, Listener, Stream, Waker};
+pub(super) use self::none::{FileId, Listener, Stream, Waker, max_descriptors};
+
+#[cfg(not(unix))]
+mod none;
 
 /// What is in the place of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +34,12 @@ mod unix {
     use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
     use std::time::Duration;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::retry_on_intr;
+    use rustix::process::{Resource, getrlimit};
 
     use super::Inspected;
     #[cfg(target_os = "linux")]
@@ -53,9 +58,14 @@ mod unix {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(in crate::control) struct FileId(u64, u64);
 
-    /// One end of a connection.
+    /// How many descriptors this process may have; none if there is no limit.
+    pub(in crate::control) fn max_descriptors() -> Option<u64> {
+        getrlimit(Resource::Nofile).current
+    }
+
+    /// One end of a connection: one descriptor, whoever shares it.
     #[derive(Debug)]
-    pub(in crate::control) struct Stream(UnixStream);
+    pub(in crate::control) struct Stream(Arc<UnixStream>);
 
     /// A socket that takes connections. Its file goes with it.
     #[derive(Debug)]
@@ -117,7 +127,7 @@ mod unix {
         /// Connects to whoever serves it, which must be a process of this user. Only Linux tells whose it is: elsewhere the
         /// caller has checked the directory. `WouldBlock` if nobody was taken there for so long, and no more can wait.
         pub(in crate::control) fn connect(&self, patience: Duration) -> io::Result<Stream> {
-            let stream = Stream(self.connected(patience)?);
+            let stream = Stream(self.connected(patience)?.into());
             stream.check_user()?;
             Ok(stream)
         }
@@ -220,7 +230,7 @@ mod unix {
             let (stream, _) = self.socket.accept()?;
             // Some systems hand that on.
             stream.set_nonblocking(false)?;
-            Ok(Stream(stream))
+            Ok(Stream(stream.into()))
         }
 
         /// Waits until somebody comes; false if the waker is gone.
@@ -258,7 +268,7 @@ mod unix {
         /// Checks that the other end is a process of this user. The directory keeps others out already.
         #[cfg(target_os = "linux")]
         pub(in crate::control) fn check_user(&self) -> io::Result<()> {
-            let other = getsockopt(&self.0, PeerCredentials)?;
+            let other = getsockopt(&*self.0, PeerCredentials)?;
             check_uid(Uid::from_raw(other.uid()), geteuid())
         }
 
@@ -268,8 +278,9 @@ mod unix {
             Ok(())
         }
 
-        pub(in crate::control) fn try_clone(&self) -> io::Result<Self> {
-            self.0.try_clone().map(Self)
+        /// The same end, for another thread.
+        pub(in crate::control) fn share(&self) -> Self {
+            Self(Arc::clone(&self.0))
         }
 
         /// Ends it for both ends.
@@ -284,10 +295,18 @@ mod unix {
             self.0.shutdown(Shutdown::Write).unwrap();
         }
 
+        /// Waits until there is something to read, or the end; false if `time` is over before.
+        pub(in crate::control) fn waits_for_input(&self, time: Option<Duration>) -> bool {
+            let time = time.and_then(|time| Timespec::try_from(time).ok());
+            let mut input = [PollFd::new(&*self.0, PollFlags::IN)];
+            // What fails here is met by whoever reads.
+            retry_on_intr(|| poll(&mut input, time.as_ref())) != Ok(0)
+        }
+
         /// Waits until both directions have ended.
         pub(in crate::control) fn wait_for_its_end(&self) {
             // Some systems look for that only where it is asked for.
-            let mut ended = [PollFd::new(&self.0, PollFlags::HUP)];
+            let mut ended = [PollFd::new(&*self.0, PollFlags::HUP)];
             // What fails here has ended, too.
             let _ = retry_on_intr(|| poll(&mut ended, None));
         }
@@ -318,17 +337,17 @@ mod unix {
 
     impl io::Read for Stream {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.0.read(buffer)
+            (&*self.0).read(buffer)
         }
     }
 
     impl io::Write for Stream {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.write(bytes)
+            (&*self.0).write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
-            self.0.flush()
+            (&*self.0).flush()
         }
     }
 
@@ -438,146 +457,6 @@ mod unix {
             fs::write(place.path(), "mine").unwrap();
             assert!(place.clone().listen().is_err());
             assert_eq!(fs::read_to_string(place.path()).unwrap(), "mine");
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod none {
-    use std::convert::Infallible;
-    use std::io;
-    use std::path::{Path, PathBuf};
-    use std::time::Duration;
-
-    use super::Inspected;
-
-    fn unsupported() -> io::Error {
-        io::Error::from(io::ErrorKind::Unsupported)
-    }
-
-    /// Where a control socket would be: nowhere.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub struct Place(Infallible);
-
-    /// None.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(in crate::control) struct FileId(Infallible);
-
-    /// None.
-    #[derive(Debug)]
-    pub(in crate::control) struct Stream(Infallible);
-
-    /// None.
-    #[derive(Debug)]
-    pub(in crate::control) struct Listener(Infallible);
-
-    /// None.
-    #[derive(Debug)]
-    pub(in crate::control) struct Waker(Infallible);
-
-    impl Waker {
-        pub(in crate::control) fn wake(self) {
-            match self.0 {}
-        }
-    }
-
-    impl Place {
-        /// There is none.
-        ///
-        /// # Errors
-        /// `Unsupported`, always.
-        pub fn new(_: PathBuf) -> io::Result<Self> {
-            Err(unsupported())
-        }
-
-        /// The path.
-        #[must_use]
-        pub fn path(&self) -> &Path {
-            match self.0 {}
-        }
-
-        /// Nothing.
-        ///
-        /// # Errors
-        /// None.
-        pub fn inspect(&self) -> io::Result<Option<Inspected>> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn connect(&self, _: Duration) -> io::Result<Stream> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn listen(self) -> io::Result<(Listener, Waker)> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn listen_anew(self) -> io::Result<(Listener, Waker)> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn file(&self) -> io::Result<FileId> {
-            match self.0 {}
-        }
-    }
-
-    impl Listener {
-        pub(in crate::control) fn file(&self) -> FileId {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn accept(&self) -> io::Result<Stream> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn waits(&self) -> bool {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn pause(&self, _: Duration) {
-            match self.0 {}
-        }
-    }
-
-    impl Stream {
-        pub(in crate::control) fn check_user(&self) -> io::Result<()> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn try_clone(&self) -> io::Result<Self> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn shut_down(&self) {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn wait_for_its_end(&self) {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn set_patience(&self, _: Option<Duration>) -> io::Result<()> {
-            match self.0 {}
-        }
-
-        pub(in crate::control) fn set_write_patience(&self, _: Duration) -> io::Result<()> {
-            match self.0 {}
-        }
-    }
-
-    impl io::Read for Stream {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            match self.0 {}
-        }
-    }
-
-    impl io::Write for Stream {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            match self.0 {}
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            match self.0 {}
         }
     }
 }

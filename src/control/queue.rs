@@ -1,7 +1,7 @@
 //! What waits to be written to one client.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 /// Bytes of events that wait for one client. Answers are bounded by [`Client::has_room`].
 const EVENTS_MAX_BYTES: usize = 4 << 20;
@@ -46,6 +46,10 @@ struct Queue {
     event_bytes: usize,
     /// Of messages that wait, without the one that is being written.
     message_bytes: usize,
+    /// Whoever may still have something for it.
+    hold: Weak<Hold>,
+    /// It has asked for nothing for a while.
+    is_quiet: bool,
     /// Nothing more comes; what is there is written.
     is_ending: bool,
     is_closed: bool,
@@ -77,9 +81,11 @@ impl Client {
 
     /// The same client: once this one and every copy of it is gone, it ends when what waits is written.
     pub(super) fn held(&self) -> Self {
+        let hold = Arc::new(Hold(self.clone()));
+        self.lock().hold = Arc::downgrade(&hold);
         Self {
             shared: Arc::clone(&self.shared),
-            _hold: Some(Arc::new(Hold(self.clone()))),
+            _hold: Some(hold),
         }
     }
 
@@ -147,6 +153,31 @@ impl Client {
     pub(super) fn close(&self) {
         self.lock().close();
         self.shared.changed.notify_all();
+    }
+
+    /// It has asked for nothing for a while.
+    pub(super) fn grow_quiet(&self) {
+        self.lock().is_quiet = true;
+    }
+
+    /// What it asks for next is to be read. False at the end.
+    pub(super) fn wake(&self) -> bool {
+        let mut queue = self.lock();
+        queue.is_quiet = false;
+        !queue.is_ending && !queue.is_closed
+    }
+
+    /// Ends it if it is quiet and nobody has anything for it: neither an answer nor events. False if it goes on.
+    pub(super) fn retire(&self) -> bool {
+        let mut queue = self.lock();
+        // The last hold is its reader's.
+        let is_idle = queue.is_quiet && queue.bytes == 0 && queue.hold.strong_count() == 1;
+        if !is_idle || queue.is_ending || queue.is_closed {
+            return false;
+        }
+        queue.is_ending = true;
+        self.shared.changed.notify_all();
+        true
     }
 
     /// Waits for a line; none at the end.

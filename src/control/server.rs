@@ -1,24 +1,27 @@
 //! The serving side: a thread that accepts, and two for each client.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{self, BufReader, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::control::lines::next_line;
 use crate::control::os::{FileId, Listener, Place, Stream, Waker};
+use crate::control::places::{Places, max_clients};
 use crate::control::queue::{Client, Kind};
+use crate::control::rpc::{self, Code};
 use crate::sync::thread;
-
-/// Clients at one time. One more waits in the system's queue until another one has left.
-const MAX_CLIENTS: usize = 32;
 
 /// How long the last answers may take to be written at the end.
 const TO_END: Duration = Duration::from_millis(500);
 
 /// A client that takes nothing for so long, while there is something for it, is closed.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client that has asked for nothing for so long may have to give its place to another.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Bytes that are written at once: so few that a socket takes all of them or none. Of more it takes a part when
 /// [`PATIENCE`] is over, and has as much time again for the rest.
@@ -35,6 +38,16 @@ pub enum Happening {
     Incoming(Incoming),
     /// A line with this token is on its way to its client.
     Written(u64),
+    /// Somebody comes, places are short, and nobody is idle: who has waited longest for an answer is to have it now.
+    Crowded,
+}
+
+/// How long clients are waited for, and how many there are.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    patience: Duration,
+    quiet: Duration,
+    clients: usize,
 }
 
 /// A line of a client. The next one of the same client comes when this is dropped.
@@ -51,8 +64,8 @@ pub struct Incoming {
 #[derive(Debug)]
 pub struct Server {
     place: Place,
-    patience: Duration,
-    all: Arc<All>,
+    bounds: Bounds,
+    all: Arc<Places>,
     accepting: Option<Accepting>,
     /// What each writer has a copy of.
     alive: Sender<()>,
@@ -79,12 +92,6 @@ pub enum Whose {
     Anothers,
 }
 
-#[derive(Debug, Default)]
-struct All {
-    count: AtomicUsize,
-    open: Mutex<Vec<(Client, Stream)>>,
-}
-
 impl Server {
     /// Takes the place and serves it. `tell` is called by several threads, and must not block for long.
     ///
@@ -94,20 +101,25 @@ impl Server {
         place: Place,
         tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
     ) -> io::Result<Self> {
-        Self::start_with(place, PATIENCE, tell)
+        let bounds = Bounds {
+            patience: PATIENCE,
+            quiet: QUIET,
+            clients: max_clients(),
+        };
+        Self::start_with(place, bounds, tell)
     }
 
     fn start_with(
         place: Place,
-        patience: Duration,
+        bounds: Bounds,
         tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
     ) -> io::Result<Self> {
         let bound = place.clone().listen()?;
         let (alive, writers) = channel();
         let mut server = Self {
             place,
-            patience,
-            all: Arc::default(),
+            bounds,
+            all: Arc::new(Places::new(bounds.clients)),
             accepting: None,
             alive,
             writers,
@@ -154,9 +166,9 @@ impl Server {
         (listener, waker): (Listener, Waker),
         tell: impl Fn(Happening) + Send + Sync + Clone + 'static,
     ) -> io::Result<()> {
-        let (file, patience) = (listener.file(), self.patience);
+        let (file, bounds) = (listener.file(), self.bounds);
         let (shared, alive) = (Arc::clone(&self.all), self.alive.clone());
-        let accept = move || accept(&listener, patience, &shared, &tell, &alive);
+        let accept = move || accept(&listener, bounds, &shared, &tell, &alive);
         let thread = thread::start("control", accept)?;
         let accepting = Accepting {
             file,
@@ -185,7 +197,7 @@ impl Drop for Server {
         }
         // The last one that is no writer's.
         self.alive = channel().0;
-        let open = core::mem::take(&mut *self.all.lock());
+        let open = self.all.take();
         for (client, _) in &open {
             client.finish();
         }
@@ -197,27 +209,26 @@ impl Drop for Server {
     }
 }
 
-impl All {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Client, Stream)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn accept<T>(listener: &Listener, patience: Duration, all: &Arc<All>, tell: &T, alive: &Sender<()>)
+fn accept<T>(listener: &Listener, bounds: Bounds, all: &Arc<Places>, tell: &T, alive: &Sender<()>)
 where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
     while listener.waits() {
-        if all.count.load(Ordering::SeqCst) >= MAX_CLIENTS {
+        if all.are_short() && !all.retire_one() {
+            tell(Happening::Crowded);
+        }
+        if all.are_taken() {
             listener.pause(PAUSE);
             continue;
         }
         match listener.accept() {
             // Another user is turned away by dropping the stream.
             Ok(stream) if stream.check_user().is_err() => {}
-            // Without threads for it there is nothing to be done for this client.
             Ok(stream) => {
-                let _ = serve(stream, patience, all, tell, alive);
+                let unserved = stream.share();
+                if let Err(error) = serve(stream, bounds, all, tell, alive) {
+                    refuse(unserved, &error);
+                }
             }
             // It has left while it waited.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -226,44 +237,59 @@ where
     }
 }
 
+/// Starts the two threads of a client.
+///
+/// # Errors
+/// The system's, if it gives none and the client is yet to be told.
 fn serve<T>(
     stream: Stream,
-    patience: Duration,
-    all: &Arc<All>,
+    bounds: Bounds,
+    all: &Arc<Places>,
     tell: &T,
     alive: &Sender<()>,
 ) -> io::Result<()>
 where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
-    stream.set_write_patience(patience)?;
+    stream.set_write_patience(bounds.patience)?;
     let client = Client::new();
-    let (input, output) = (stream.try_clone()?, stream.try_clone()?);
+    let (input, output) = (stream.share(), stream.share());
     let (writer, told, alive) = (client.clone(), tell.clone(), alive.clone());
     let write = move || {
         write_lines(&writer, output, &told);
         drop(alive);
     };
     thread::start("control-out", write)?;
-    all.lock().push((client.clone(), stream));
-    all.count.fetch_add(1, Ordering::SeqCst);
+    all.add(client.clone(), stream);
     let (shared, told, reader) = (Arc::clone(all), tell.clone(), client.clone());
     let read = move || {
         let mut input = BufReader::new(input);
-        read_lines(reader.held(), &mut input, &told);
+        read_lines(reader.held(), &mut input, bounds.quiet, &told);
         // It may have closed its half alone, and wait for answers or listen.
         input.get_ref().wait_for_its_end();
         reader.finish();
-        shared.lock().retain(|(open, _)| !open.is(&reader));
-        shared.count.fetch_sub(1, Ordering::SeqCst);
+        shared.remove(&reader);
     };
-    let reading = thread::start("control-in", read);
-    if reading.is_err() {
-        client.close();
-        all.lock().retain(|(open, _)| !open.is(&client));
-        all.count.fetch_sub(1, Ordering::SeqCst);
+    if let Err(error) = thread::start("control-in", read) {
+        // Its writer does the rest.
+        let _ = client.answer(refusal(&error));
+        client.finish();
+        all.remove(&client);
     }
-    reading.map(drop)
+    Ok(())
+}
+
+/// Tells a client that it is not served, and why: it would take a connection that ends for a program that has ended.
+fn refuse(mut stream: Stream, error: &io::Error) {
+    // It may have left by now.
+    let _ = stream.write_all(refusal(error).as_bytes());
+}
+
+/// The answer to whatever it asks.
+fn refusal(error: &io::Error) -> String {
+    let words = format!("it has no thread for another client: {error}");
+    let data = json!({ "code": "SC41", "exit": 1, "message": words });
+    rpc::error(&Value::Null, Code::Failed, &words, &data)
 }
 
 fn write_lines(client: &Client, mut output: Stream, tell: &impl Fn(Happening)) {
@@ -288,8 +314,13 @@ fn write_patiently(output: &mut impl Write, text: &[u8]) -> io::Result<()> {
 }
 
 /// Reads until nothing more comes. What the owner has kept of the client by then may still be answered.
-fn read_lines(client: Client, input: &mut impl BufRead, tell: &impl Fn(Happening)) {
-    while client.has_room() {
+fn read_lines(
+    client: Client,
+    input: &mut BufReader<Stream>,
+    quiet: Duration,
+    tell: &impl Fn(Happening),
+) {
+    while client.has_room() && asks(&client, input, quiet) {
         let Some(line) = next_line(input) else {
             return;
         };
@@ -304,227 +335,15 @@ fn read_lines(client: Client, input: &mut impl BufRead, tell: &impl Fn(Happening
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Answers each line with itself, as an owner would from its loop.
-    #[cfg(unix)]
-    fn parrot(home: &tempfile::TempDir) -> (Server, Place) {
-        parrot_with(home, PATIENCE)
+/// Waits until a client asks for something, or has nothing more to ask. False if it has lost its place.
+fn asks(client: &Client, input: &BufReader<Stream>, quiet: Duration) -> bool {
+    let waits = |time| input.get_ref().waits_for_input(time);
+    if input.buffer().is_empty() && !waits(Some(quiet)) {
+        client.grow_quiet();
+        waits(None);
     }
-
-    #[cfg(unix)]
-    fn parrot_with(home: &tempfile::TempDir, patience: Duration) -> (Server, Place) {
-        let place = Place::new(home.path().join("ctl.sock")).unwrap();
-        let server = Server::start_with(place.clone(), patience, answer);
-        (server.unwrap(), place)
-    }
-
-    #[cfg(unix)]
-    fn answer(happening: Happening) {
-        if let Happening::Incoming(Incoming { client, line, .. }) = happening {
-            let text = line.map_or_else(
-                |len| len.to_string(),
-                |line| String::from_utf8(line).unwrap(),
-            );
-            let _ = client.answer(text + "\n");
-        }
-    }
-
-    #[cfg(unix)]
-    fn said(stream: &mut Stream, line: &str) -> Option<String> {
-        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
-        let answer = next_line(&mut BufReader::new(stream))?.ok()?;
-        String::from_utf8(answer).ok()
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn as_many_clients_as_are_allowed_are_served_and_one_more_waits_until_one_has_left() {
-        let home = tempfile::tempdir().unwrap();
-        let (_server, place) = parrot(&home);
-        let mut clients: Vec<Stream> = (0..MAX_CLIENTS)
-            .map(|_| place.connect(PATIENCE).unwrap())
-            .collect();
-        for client in &mut clients {
-            assert_eq!(said(client, "hi").as_deref(), Some("hi"));
-        }
-        let mut waits = place.connect(PATIENCE).unwrap();
-        waits
-            .set_patience(Some(Duration::from_millis(100)))
-            .unwrap();
-        assert_eq!(said(&mut waits, "me too"), None);
-        waits.set_patience(None).unwrap();
-        clients.pop().unwrap().shut_down();
-        let answer = next_line(&mut BufReader::new(waits)).unwrap().unwrap();
-        assert_eq!(answer, b"me too");
-    }
-
-    /// They have asked for more than a socket holds, and take nothing of it.
-    #[cfg(unix)]
-    #[test]
-    fn clients_that_take_nothing_lose_their_places() {
-        let home = tempfile::tempdir().unwrap();
-        let (_server, place) = parrot_with(&home, Duration::from_millis(1));
-        let line = format!("{}\n", "x".repeat(8 << 20));
-        let ask = |_| {
-            let mut deaf = place.connect(PATIENCE).unwrap();
-            deaf.write_all(line.as_bytes()).unwrap();
-            deaf
-        };
-        let _deaf: Vec<Stream> = (0..MAX_CLIENTS).map(ask).collect();
-        let served = || said(&mut place.connect(PATIENCE).ok()?, "is there room?");
-        while served().is_none() {}
-    }
-
-    /// Counts how often something could not be written at once, which is after patience was over.
-    #[cfg(target_os = "linux")]
-    struct Waits(Stream, usize);
-
-    #[cfg(target_os = "linux")]
-    impl Write for Waits {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let written = self.0.write(bytes);
-            self.1 += usize::from(!matches!(written, Ok(len) if len == bytes.len()));
-            written
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// It was closed after twice the time that docs/json.md says.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn patience_with_who_takes_nothing_is_over_once_and_is_what_is_documented() {
-        let home = tempfile::tempdir().unwrap();
-        let place = Place::new(home.path().join("ctl.sock")).unwrap();
-        let (listener, _waker) = place.clone().listen().unwrap();
-        let _deaf = place.connect(PATIENCE).unwrap();
-        let stream = listener.accept().unwrap();
-        stream.set_write_patience(Duration::from_millis(1)).unwrap();
-        let mut output = Waits(stream, 0);
-        write_patiently(&mut output, &vec![b'x'; 8 << 20]).unwrap_err();
-        assert_eq!(output.1, 1);
-        let documented = include_str!("../../docs/json.md");
-        let seconds = PATIENCE.as_secs();
-        let words = format!("A client that takes nothing for {seconds} s while something");
-        assert!(documented.contains(&words));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_server_whose_file_somebody_else_has_by_now_ends_and_leaves_it_there() {
-        let home = tempfile::tempdir().unwrap();
-        let (server, place) = parrot(&home);
-        std::fs::remove_file(place.path()).unwrap();
-        let (_other, _) = parrot(&home);
-        drop(server);
-        let mut client = place.connect(PATIENCE).unwrap();
-        assert_eq!(said(&mut client, "hi").as_deref(), Some("hi"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn who_is_connected_stays_so_while_the_place_of_a_removed_file_is_taken_anew() {
-        let home = tempfile::tempdir().unwrap();
-        let (mut server, place) = parrot(&home);
-        let mut early = place.connect(PATIENCE).unwrap();
-        assert_eq!(said(&mut early, "hi").as_deref(), Some("hi"));
-        assert_eq!(server.look().unwrap(), Whose::Ours);
-        std::fs::remove_file(place.path()).unwrap();
-        assert_eq!(server.look().unwrap(), Whose::Nobodys);
-        server.listen_anew(answer).unwrap();
-        assert_eq!(server.look().unwrap(), Whose::Ours);
-        let mut late = place.connect(PATIENCE).unwrap();
-        for client in [&mut early, &mut late] {
-            assert_eq!(said(client, "still").as_deref(), Some("still"));
-        }
-        drop(server);
-        assert!(!place.path().exists());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_that_is_there_is_not_taken_anew() {
-        let home = tempfile::tempdir().unwrap();
-        let (mut server, place) = parrot(&home);
-        std::fs::remove_file(place.path()).unwrap();
-        let (_other, _) = parrot(&home);
-        assert_eq!(server.look().unwrap(), Whose::Anothers);
-        assert!(server.listen_anew(answer).is_err());
-        assert_eq!(server.look().unwrap(), Whose::Anothers);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn what_was_asked_before_the_end_is_answered_and_the_connection_then_ends() {
-        let home = tempfile::tempdir().unwrap();
-        let (server, place) = parrot(&home);
-        let mut client = place.connect(PATIENCE).unwrap();
-        assert_eq!(said(&mut client, "one").as_deref(), Some("one"));
-        drop(server);
-        assert_eq!(said(&mut client, "two"), None);
-        assert!(!place.path().exists());
-    }
-
-    /// A client that has asked for something and closed its half, its connection, and the server.
-    #[cfg(unix)]
-    fn half_closed(home: &tempfile::TempDir) -> (Client, Stream, Server) {
-        let place = Place::new(home.path().join("ctl.sock")).unwrap();
-        let (asked, asking) = channel();
-        let tell = move |happening| {
-            if let Happening::Incoming(incoming) = happening {
-                asked.send(incoming.client.clone()).unwrap();
-            }
-        };
-        let server = Server::start(place.clone(), tell).unwrap();
-        let mut stream = place.connect(PATIENCE).unwrap();
-        stream.write_all(b"later\n").unwrap();
-        stream.close_its_half();
-        let client: Client = asking.recv().unwrap();
-        while !client.is_the_last() {
-            std::thread::yield_now();
-        }
-        (client, stream, server)
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn who_has_closed_a_half_is_answered_before_the_connection_ends() {
-        let home = tempfile::tempdir().unwrap();
-        let (client, stream, _server) = half_closed(&home);
-        assert!(client.answer("here it is\n"));
-        drop(client);
-        assert_eq!(io::read_to_string(stream).unwrap(), "here it is\n");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn who_has_closed_a_half_has_its_place_until_it_closes_the_other() {
-        let home = tempfile::tempdir().unwrap();
-        let (client, stream, server) = half_closed(&home);
-        assert!(client.tell("an event\n"));
-        assert_eq!(server.all.count.load(Ordering::SeqCst), 1);
-        drop(stream);
-        while server.all.count.load(Ordering::SeqCst) > 0 || !client.is_closed() {
-            std::thread::yield_now();
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn who_has_closed_a_half_is_let_go_when_the_server_ends() {
-        let home = tempfile::tempdir().unwrap();
-        let (client, stream, server) = half_closed(&home);
-        let all = Arc::clone(&server.all);
-        assert!(client.answer("the last word\n"));
-        drop(server);
-        assert_eq!(io::read_to_string(stream).unwrap(), "the last word\n");
-        while all.count.load(Ordering::SeqCst) > 0 {
-            std::thread::yield_now();
-        }
-    }
+    client.wake()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,14 @@
 mod asking;
 #[path = "control/confirming.rs"]
 mod confirming;
+#[path = "control/crowded.rs"]
+mod crowded;
 #[path = "control/sending.rs"]
 mod sending;
 #[path = "control/socket.rs"]
 mod socket;
+
+pub(crate) use crowded::PLACES;
 
 use std::fs;
 #[cfg(target_os = "linux")]

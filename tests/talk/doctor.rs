@@ -6,8 +6,12 @@ use std::net::UdpSocket;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+#[cfg(unix)]
+use crate::control::{Client, PLACES};
 use crate::home::{Home, Talk, free_port};
 use crate::program::Ended;
+#[cfg(unix)]
+use crate::program::Program;
 use crate::programs::parse;
 use crate::waiting::store;
 
@@ -562,12 +566,14 @@ fn a_program_that_is_stopped_is_told_from_a_socket_that_nobody_serves() {
 #[cfg(unix)]
 #[test]
 fn a_program_whose_places_for_clients_are_taken_is_not_to_be_killed_first() {
-    use std::os::unix::net::UnixStream;
-    const PLACES: usize = 32;
     let alice = Home::new();
-    let (listener, _) = alice.listen(&[]);
-    let client = |_| UnixStream::connect(alice.path("run/ctl.sock")).unwrap();
-    let mut clients: Vec<UnixStream> = (0..PLACES).map(client).collect();
+    let listen = alice.with_descriptors(4 * PLACES, &["listen", "127.0.0.1:0"]);
+    let mut listener = Program::start(listen);
+    crate::home::listening(&mut listener);
+    let mut clients: Vec<Client> = (0..PLACES).map(|_| Client::of(&alice)).collect();
+    for client in &mut clients {
+        client.ask("subscribe", &serde_json::json!({}));
+    }
     let full = alice.attempt(&["doctor"]);
     assert_eq!(full.code, Some(1), "{}", full.transcript);
     let (outcome, result) = line(&full, "control socket");

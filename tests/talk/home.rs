@@ -68,6 +68,17 @@ impl Home {
         Program::start(self.command(args))
     }
 
+    /// A command whose process may have so few descriptors.
+    #[cfg(unix)]
+    pub(crate) fn with_descriptors(&self, most: usize, args: &[&str]) -> Command {
+        let command = self.command(args);
+        let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+        let mut limited = Command::new("bash");
+        limited.arg("-c").arg(script).arg(command.get_program());
+        limited.args(command.get_args());
+        limited
+    }
+
     /// Runs a command without input to its end, good or bad.
     pub(crate) fn attempt(&self, args: &[&str]) -> Ended {
         let mut program = self.start(args);

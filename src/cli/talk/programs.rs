@@ -113,6 +113,11 @@ impl Programs {
         !self.subscribers.is_empty()
     }
 
+    /// Whether this one listens.
+    pub(super) fn is_listening(&self, client: &Client) -> bool {
+        self.subscribers.iter().any(|it| it.client.is(client))
+    }
+
     /// Tells everybody who listens.
     pub(super) fn publish(&mut self, fact: &Fact, at: UnixTime) {
         if self.are_listening() {

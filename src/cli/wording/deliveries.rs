@@ -15,11 +15,12 @@ pub(in crate::cli) fn not_delivered(loss: &Loss) -> Report {
     let title = match &loss.end {
         End::After(time) => title + " within " + seconds(*time),
         End::Left => title + ": the conversation was over",
+        End::Crowded => title + " yet: too many wait at a time, this one for longest",
         End::Failed(reason) => title + ": " + reason,
     };
     let report = Report::new("SC14", ExitCode::NotDelivered, title).keeping(loss.kept);
     let report = match &loss.end {
-        End::After(_) | End::Left => report.cause(arrival(loss)),
+        End::After(_) | End::Left | End::Crowded => report.cause(arrival(loss)),
         End::Failed(_) => report,
     };
     let report = report.cause(remainder(loss));

@@ -1,5 +1,6 @@
 //! `send` beside a program that runs, starts or ends.
 
+use super::crowded::{PLACES, narrow};
 use super::*;
 
 #[test]
@@ -259,14 +260,14 @@ fn what_another_program_sends_while_this_one_leaves_is_kept() {
     assert!(shown.contains("  waiting: 2 to be sent\n"), "{shown}");
 }
 
-/// As many as a program serves, and none of them leaves.
+/// As many as a program serves, and none of them leaves or is idle.
 #[test]
 fn clients_that_sit_there_hold_nobody_up_for_long_and_take_no_message() {
     let (alice, _bob) = Home::friends();
-    let (_daemon, _) = daemon(&alice);
-    let mut sitting: Vec<Client> = (0..32).map(|_| Client::of(&alice)).collect();
+    let _daemon = narrow(&alice);
+    let mut sitting: Vec<Client> = (0..PLACES).map(|_| Client::of(&alice)).collect();
     for client in &mut sitting {
-        client.ask("hello", &json!({}));
+        client.ask("subscribe", &json!({}));
     }
     let five = Duration::from_secs(5);
     within(five, || alice.run(&["peers", "rename", "bob", "robert"]));

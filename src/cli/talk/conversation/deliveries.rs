@@ -12,6 +12,7 @@ use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::request::Send;
 use crate::cli::talk::send::not_accepted;
 use crate::cli::{End, Error, ExitCode, Loss, Obstacle, Peer};
+use crate::control::Client;
 use crate::id::PeerId;
 use crate::net::Family;
 use crate::store::HostPort;
@@ -249,6 +250,22 @@ impl Conversation {
             self.answer(&wait.asked, Err(error));
         }
         Ok(())
+    }
+
+    /// Answers a client that keeps its place only since it waits for deliveries, and has done so for longest: others need
+    /// the place, and what it waits for comes most probably last.
+    pub(super) fn answer_longest_wait(&mut self) {
+        let clients = self.state.waits.iter();
+        let mut clients = clients.filter_map(|wait| wait.asked.client());
+        let is_meant = |it: &&Client| !it.is_closed() && !self.programs.is_listening(it);
+        let Some(client) = clients.find(is_meant).cloned() else {
+            return;
+        };
+        let is_its = |wait: &Wait| wait.asked.client().is_some_and(|it| it.is(&client));
+        for wait in self.take_waits(is_its) {
+            let error = self.loss(&wait, End::Crowded, None);
+            self.answer(&wait.asked, Err(error));
+        }
     }
 
     /// Answers those who wait for a peer that wants nothing of us; what was taken is kept all the same.

@@ -54,7 +54,7 @@ impl Asked {
     }
 
     /// The client of the socket that asked.
-    const fn client(&self) -> Option<&Client> {
+    pub(super) const fn client(&self) -> Option<&Client> {
         match &self.from {
             From::Client(client) => Some(client),
             From::StandardInput => None,
@@ -91,6 +91,10 @@ impl Conversation {
             Happening::Written(token) => {
                 let heard = self.programs.written(token);
                 self.note_heard(heard)?;
+                Ok(None)
+            }
+            Happening::Crowded => {
+                self.answer_longest_wait();
                 Ok(None)
             }
         }
