@@ -1,16 +1,19 @@
 //! Asks the program that runs for this identity, if one does.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::cli::report::{CODES, Line, Part, Report};
+use crate::cli::turn::{LOOK, holder};
 use crate::cli::{Context, Error, ExitCode, identity};
 use crate::control::{Answer, Answers, Connection, IS_SUPPORTED, Place, Refusal, Requests};
 use crate::id::PeerId;
+use crate::net::Clock;
 use crate::store::{check_private_dir, key_text};
 use crate::text::{Safe, safe_line};
 
@@ -25,6 +28,16 @@ pub(super) struct Running {
 pub(super) struct Asking {
     requests: Requests,
     path: Safe,
+}
+
+/// Who serves a socket.
+enum Met {
+    /// A program of this identity.
+    Program(Running),
+    /// Nobody, or a program of another one.
+    Nobody,
+    /// Somebody who has closed the connection without a word.
+    Closed(io::Error),
 }
 
 /// The parameters of a request.
@@ -78,8 +91,9 @@ impl Running {
             return Ok(None);
         };
         let usual = context.paths.control(&own);
+        let is_held = || holder(&context.paths.lock(&own)).is_some();
         for path in context.paths.controls(&own) {
-            match Self::find_at(&path, &own, patience) {
+            match Self::find_at(&path, &own, patience, is_held) {
                 Ok(None) => {}
                 // No program of ours takes a directory in which others could have put it.
                 Err(Error::Store(_)) if path != usual => {}
@@ -89,36 +103,65 @@ impl Running {
         Ok(None)
     }
 
-    fn find_at(path: &Path, own: &PeerId, patience: Duration) -> Result<Option<Self>, Error> {
+    /// Asks whoever serves this socket until it answers, or nobody has the identity any more (`is_held`): a program that ends
+    /// closes connections, too.
+    fn find_at(
+        path: &Path,
+        own: &PeerId,
+        patience: Duration,
+        is_held: impl Fn() -> bool,
+    ) -> Result<Option<Self>, Error> {
         // Where there can be no socket there is no program behind one.
         let Ok(place) = place(path) else {
             return Ok(None);
         };
         check_directory(path, &place)?;
         let path = Safe::from(path);
-        let opened = Connection::open(&place, patience);
-        let opened = opened.map_err(|error| fail(&path, &error.to_string()))?;
-        let Some(connection) = opened else {
-            return Ok(None);
+        let clock = Clock::new();
+        let (end, mut left) = (clock.now() + patience, patience);
+        // Nothing comes: it is there for its time limit.
+        let (_never, pause) = channel::<()>();
+        loop {
+            let error = match Self::meet(&place, &path, own, left)? {
+                Met::Program(running) => return Ok(Some(running)),
+                Met::Nobody => return Ok(None),
+                Met::Closed(_) if !is_held() => return Ok(None),
+                Met::Closed(error) => error,
+            };
+            let _ = pause.recv_timeout(LOOK);
+            left = end.saturating_since(clock.now());
+            if left.is_zero() {
+                return Err(fail(&path, &error.to_string()));
+            }
+        }
+    }
+
+    /// Asks once.
+    fn meet(place: &Place, path: &Safe, own: &PeerId, patience: Duration) -> Result<Met, Error> {
+        let fail = |error: io::Error| fail(path, &error.to_string());
+        let Some(connection) = Connection::open(place, patience).map_err(fail)? else {
+            return Ok(Met::Nobody);
         };
         let mut running = Self {
             connection,
-            path,
+            path: path.clone(),
             pid: None,
         };
         let params = Value::Object(Params::default().0);
-        let hello = running.connection.ask_within("hello", &params, patience);
-        let hello: Value = match hello {
-            // It has ended meanwhile.
-            Err(error) if is_gone(&error) => return Ok(None),
-            answer => {
-                let answer = answer.map_err(|error| fail(&running.path, &error.to_string()))?;
-                understand(answer, &running.path)?
-            }
+        let hello = match running.connection.ask_within("hello", &params, patience) {
+            Err(error) if is_gone(&error) => return Ok(Met::Closed(error)),
+            answer => answer.map_err(fail)?,
         };
+        // It would say so to whatever else it is asked.
+        let hello = hello.map_err(|refusal| fail(io::Error::other(refusal.message)))?;
         let key = hello.get("key").and_then(Value::as_str);
         running.pid = hello.get("pid").and_then(Value::as_u64);
-        Ok((key == Some(key_text(own).as_str())).then_some(running))
+        let is_ours = key == Some(key_text(own).as_str());
+        Ok(if is_ours {
+            Met::Program(running)
+        } else {
+            Met::Nobody
+        })
     }
 
     /// One that is there.
@@ -205,13 +248,13 @@ impl Asking {
     }
 
     /// SC41: no answer will come.
-    pub(super) fn fail(&self, error: &std::io::Error) -> Error {
+    pub(super) fn fail(&self, error: &io::Error) -> Error {
         fail(&self.path, &error.to_string())
     }
 }
 
 /// Whether the other side has closed a connection, as at its end.
-fn is_gone(error: &std::io::Error) -> bool {
+fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe

@@ -11,8 +11,8 @@ use crate::id::PeerId;
 use crate::net::Clock;
 use crate::store::{self, ErrorKind, IdentityLock};
 
-/// How often it is looked whether the identity is free.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often it is looked whether the identity is free, or whoever has it answers.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// How long whoever wants the identity waits for a command that has it for a moment, such as `send`, and for a
 /// program that has it to answer; and whoever can do without that answer.

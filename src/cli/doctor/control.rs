@@ -173,7 +173,7 @@ fn answer(patient: &Patient<'_>, path: &Path, mut connection: Connection, own: &
     let asked = connection.ask_within("hello", &json!({}), PATIENCE);
     let hello = match asked {
         Ok(Ok(hello)) => hello,
-        Ok(Err(refusal)) => return failed(path, &io::Error::other(refusal.message)),
+        Ok(Err(refusal)) => return silent(patient, path, &io::Error::other(refusal.message)),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             return silent(patient, path, &error);
         }

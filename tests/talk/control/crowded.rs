@@ -1,6 +1,7 @@
 //! As many clients as are served at a time, and none that is.
 
 use super::*;
+use crate::home::free_port;
 
 /// How many clients it serves at a time, of which two places are kept for who comes before another one is free.
 pub(crate) const PLACES: usize = 8;
@@ -43,4 +44,64 @@ fn alerts_to_an_absent_friend_hold_up_nothing_else() {
     let last = waiting.pop().unwrap().end();
     let words = "the conversation was over";
     assert!(last.told.contains(words), "{}", last.told);
+}
+
+/// Somebody has the identity open, and serves no socket himself; whoever does, answers with these lines, and is gone.
+fn ends_each_connection(
+    home: &Home,
+    line: &'static str,
+) -> (Program, std::sync::mpsc::Receiver<()>) {
+    let nobody = free_port().to_string();
+    let mut holder = home.start(&["send", "bob", "hi", "--address", &nobody, "--wait", "1h"]);
+    holder.told("connecting to bob");
+    let run = home.path("run");
+    fs::create_dir_all(&run).unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
+    let listener = UnixListener::bind(run.join("ctl.sock")).unwrap();
+    let (ended, ends) = std::sync::mpsc::channel();
+    std::thread::Builder::new()
+        .spawn(move || {
+            for stream in listener.incoming() {
+                // Whoever asks may have gone.
+                let _ = stream.unwrap().write_all(line.as_bytes());
+                if ended.send(()).is_err() {
+                    return;
+                }
+            }
+        })
+        .unwrap();
+    (holder, ends)
+}
+
+/// It was taken for a program that has ended, with words about another socket.
+#[test]
+fn a_program_that_has_no_thread_for_a_client_is_said_to_have_none() {
+    const NONE: &str = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":\
+        {\"code\":-32000,\"message\":\"it has no thread for another client: none\",\"data\":{}}}\n";
+    let (alice, _bob) = Home::friends();
+    let (_holder, _ends) = ends_each_connection(&alice, NONE);
+    for command in [&["status"][..], &["send", "bob", "hi", "--no-wait"]] {
+        let ended = alice.attempt(command);
+        ended.failed(1, "SC41");
+        let words = "it has no thread for another client";
+        assert!(ended.told.contains(words), "{}", ended.told);
+    }
+}
+
+/// It may be about to end: then there is nobody to be asked.
+#[test]
+fn who_closes_connections_is_asked_again_while_somebody_has_the_identity() {
+    let (alice, _bob) = Home::friends();
+    let (holder, ends) = ends_each_connection(&alice, "");
+    let status = alice.start(&["status"]);
+    for _ in 0..3 {
+        ends.recv_timeout(PATIENCE).unwrap();
+    }
+    holder.kill();
+    let ended = status.end();
+    assert!(
+        ended.rest.contains("no program runs"),
+        "{}",
+        ended.transcript
+    );
 }
