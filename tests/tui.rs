@@ -39,6 +39,8 @@ mod speed;
 mod styles;
 #[path = "tui/table.rs"]
 mod table;
+#[path = "tui/tabs.rs"]
+mod tabs;
 #[path = "tui/verifying.rs"]
 mod verifying;
 #[path = "tui/writing.rs"]

@@ -15,19 +15,30 @@ use crate::tui::theme::Theme;
 /// narrowest screen.
 pub(super) const KEYS_LOGGED: &str = "KEYS LOGGED ";
 
-/// A tab: which conversation, what stands there, and from which cell on.
+/// A tab: which conversation, what stands there, from which cell on and up to which, and what was not seen in it.
 struct Tab {
     at: usize,
     words: Safe,
     x: usize,
+    end: usize,
+    unread: usize,
+}
+
+/// The tabs that fit, the cells that they have, and what stands behind them.
+struct Row {
+    tabs: Vec<Tab>,
+    width: usize,
+    tail: Option<Safe>,
 }
 
 impl App {
     pub(super) fn draw_tabs(&self, canvas: &mut Canvas<'_>, area: Rect) {
         self.warn_of_logged_keys(canvas, area);
         let area = self.place_of_tabs(area);
-        let mut pen = canvas.row(area, 0);
-        for tab in self.tabs(usize::from(area.width)) {
+        let row = self.row_of_tabs(usize::from(area.width));
+        let width = u16::try_from(row.width).unwrap_or(area.width);
+        let mut pen = canvas.row(Rect { width, ..area }, 0);
+        for tab in row.tabs {
             let is_here = self.active == Some(tab.at);
             let style = if is_here {
                 Theme::chosen()
@@ -36,11 +47,57 @@ impl App {
             };
             pen.plain(" ").put(&tab.words, style);
         }
-        let help = self.key(Bind::Help, "/help") + " help ";
-        let cells = Piece::from(&help).cells(self.theme.charset);
-        if pen.left() > cells && !self.settings.keys_are_logged {
-            pen.before_end(cells).plain(&help);
+        if let Some(tail) = row.tail {
+            let cells = self.cells(&tail);
+            canvas.row(area, 0).before_end(cells).plain(&tail);
         }
+    }
+
+    /// What stands in the row: behind the tabs the key for help, if it fits. If not all of them do, there is room left for
+    /// what was not seen in the others.
+    fn row_of_tabs(&self, width: usize) -> Row {
+        let is_logged = self.settings.keys_are_logged;
+        let help = self.key(Bind::Help, "/help") + " help ";
+        let help = (!is_logged).then_some(help);
+        let all = self.tabs(usize::MAX);
+        let (used, unread) = (
+            all.last().map_or(0, |tab| tab.end),
+            all.iter().map(|tab| tab.unread).sum(),
+        );
+        if used <= width {
+            let tail = help.filter(|help| used + self.cells(help) < width);
+            return Row {
+                tabs: all,
+                width,
+                tail,
+            };
+        }
+        let most = self.unread_elsewhere(unread);
+        let longest = help.iter().chain([&most]).map(|it| self.cells(it)).max();
+        // On the narrowest screen the name of who is written to stands alone.
+        let room = longest.filter(|cells| *cells <= width / 2).unwrap_or(0);
+        let width = width - room;
+        let tabs = self.tabs(width);
+        let seen: usize = (tabs.iter().filter(|tab| tab.end <= width))
+            .map(|tab| tab.unread)
+            .sum();
+        let tail = match unread - seen {
+            0 => help,
+            hidden => Some(self.unread_elsewhere(hidden)),
+        };
+        let tail = tail.filter(|_| room > 0);
+        Row { tabs, width, tail }
+    }
+
+    /// What was not seen in conversations whose tabs are not on the screen, and the key that goes there.
+    fn unread_elsewhere(&self, unread: usize) -> Safe {
+        let words = Safe::from(" +") + unread + " unread";
+        let key = self.settings.keys.label(Bind::NextUnread);
+        words + key.map_or_else(Safe::default, |key| Safe::from(": ") + key) + " "
+    }
+
+    fn cells(&self, words: &Safe) -> usize {
+        Piece::from(words).cells(self.theme.charset)
     }
 
     /// Says at the end of a row that keys are logged, if they are.
@@ -67,29 +124,32 @@ impl App {
 
     /// The tabs that fit. If not all do, those before the one on the screen give way.
     fn tabs(&self, width: usize) -> Vec<Tab> {
-        let all: Vec<(usize, Safe)> = (1_usize..)
+        let all: Vec<(usize, Safe, usize)> = (1_usize..)
             .zip(self.open())
-            .map(|(number, (at, it))| (at, self.tab_words(number, it)))
+            .map(|(number, (at, it))| (at, self.tab_words(number, it), it.unread()))
             .collect();
-        let here = all
-            .iter()
-            .position(|(at, _)| Some(*at) == self.active)
-            .unwrap_or(0);
-        let cells = |words: &Safe| Piece::from(words).cells(self.theme.charset) + 1;
+        let here = all.iter().position(|(at, ..)| Some(*at) == self.active);
+        let here = here.unwrap_or(0);
         let mut first = 0;
         let upto = |first: usize| -> usize {
             let shown = all.iter().take(here + 1).skip(first);
-            shown.map(|(_, words)| cells(words)).sum()
+            shown.map(|(_, words, _)| self.cells(words) + 1).sum()
         };
         while first < here && upto(first) > width {
             first += 1;
         }
         let mut x = 1;
         let mut tabs = Vec::new();
-        for (at, words) in all.into_iter().skip(first) {
-            let next = x + cells(&words);
-            tabs.push(Tab { at, words, x });
-            x = next;
+        for (at, words, unread) in all.into_iter().skip(first) {
+            let end = x + self.cells(&words);
+            tabs.push(Tab {
+                at,
+                words,
+                x,
+                end,
+                unread,
+            });
+            x = end + 1;
             if x > width {
                 break;
             }
@@ -112,9 +172,8 @@ pub(in crate::tui) fn tab_at(app: &App, x: u16, y: u16) -> Option<usize> {
     if app.mode.covers_tabs() || !area.contains(Position { x, y }) {
         return None;
     }
-    let tabs = app.tabs(usize::from(area.width));
+    let row = app.row_of_tabs(usize::from(area.width));
     let x = usize::from(x);
-    let hit =
-        |tab: &Tab| (tab.x..tab.x + Piece::from(&tab.words).cells(app.theme.charset)).contains(&x);
-    tabs.into_iter().find(hit).map(|tab| tab.at)
+    let hit = |tab: &Tab| (tab.x..tab.end.min(row.width)).contains(&x);
+    row.tabs.into_iter().find(hit).map(|tab| tab.at)
 }
