@@ -18,7 +18,7 @@ pub use body::{
     MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, drawable, safe_line, safe_text, safe_text_marked,
     safe_whole_text, single_line, typeable,
 };
-pub use case::{caseless, caseless_letter};
+pub use case::{Words, caseless_letter};
 pub use cluster::MAX_CLUSTER;
 pub use name::{MAX_NAME_LEN, NameError, safe_name, skeleton};
 pub use nearest::nearest;

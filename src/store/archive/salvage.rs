@@ -14,7 +14,7 @@ use super::view::View;
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::known_peers::Stamp;
-use crate::text::caseless;
+use crate::text::Words;
 
 /// What can be read of a store, to be exported.
 #[derive(Debug, Default)]
@@ -168,14 +168,14 @@ struct Left {
 impl Left {
     fn find(view: &View<'_>, filter: &Filter) -> Self {
         let (mut places, mut loss) = (Vec::new(), Loss::default());
-        let words = filter.words.as_deref().map(caseless);
+        let words = filter.words.as_deref().map(Words::new);
         for table in MESSAGES {
             let mut lost = 0;
             // Each by itself: what was read before a panic is kept.
             let added = look(|| {
                 for_each(view, table, |row, text| {
                     match text.as_deref().and_then(|text| Record::view(text)) {
-                        Some(record) if filter.admits(&record, words.as_deref()) => {
+                        Some(record) if filter.admits(&record, words.as_ref()) => {
                             places.push(Place::of(&record, table, row));
                         }
                         Some(_) => {}

@@ -4,8 +4,6 @@
 use core::ops::Bound;
 use std::collections::BTreeSet;
 
-use zeroize::Zeroizing;
-
 use super::Archive;
 use super::change::{damaged, span};
 use super::keys::{TAG_LEN, Table};
@@ -16,7 +14,7 @@ use super::trouble::Fault;
 use super::view::View;
 use crate::chat::{ContactId, Kind, LogId, Name};
 use crate::store::error::Error;
-use crate::text::caseless;
+use crate::text::Words;
 use crate::time::UnixTime;
 
 /// A message that is written down somewhere in the store. Its body is as it came: not yet safe to show.
@@ -253,7 +251,7 @@ impl Matches {
         span: &Span<'_>,
         most: usize,
     ) -> Result<Self, Fault> {
-        let words = filter.words.as_deref().map(caseless);
+        let words = filter.words.as_deref().map(Words::new);
         let mut found = Self::default();
         for table in MESSAGES {
             for_each_of(view, table, filter.contact, |row, text| {
@@ -262,7 +260,7 @@ impl Matches {
                     return;
                 };
                 let place = Place::of(&record, table, row);
-                if span.is_ahead(&place.position) && filter.admits(&record, words.as_deref()) {
+                if span.is_ahead(&place.position) && filter.admits(&record, words.as_ref()) {
                     found.add(place, span.way, most);
                 }
             })?;
@@ -342,12 +340,9 @@ impl Earlier {
 }
 
 impl Filter {
-    /// `words`: as [`caseless`] gives them.
-    pub(super) fn admits(&self, record: &Record<&[u8]>, words: Option<&str>) -> bool {
-        let has = |words: &str| {
-            let text = String::from_utf8_lossy(record.body);
-            Zeroizing::new(caseless(&text)).contains(words)
-        };
+    /// `words`: its own.
+    pub(super) fn admits(&self, record: &Record<&[u8]>, words: Option<&Words>) -> bool {
+        let has = |words: &Words| words.are_in(&String::from_utf8_lossy(record.body));
         self.contact.is_none_or(|it| it == record.contact)
             && self.since.is_none_or(|since| record.at >= since)
             && self.before.is_none_or(|before| record.at < before)

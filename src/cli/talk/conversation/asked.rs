@@ -11,7 +11,7 @@ use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Way, Which, key_uri};
-use crate::text::{Safe, caseless, count_messages, safe_line};
+use crate::text::{Safe, Words, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Hit};
 
@@ -212,8 +212,8 @@ fn excerpt(told: &Safe, words: &str) -> Vec<Safe> {
     if lines.len() <= MOST_LINES {
         return lines;
     }
-    let words = caseless(words);
-    let has = |line: &Safe| caseless(line.as_str()).contains(&words);
+    let words = Words::new(words);
+    let has = |line: &Safe| words.are_in(line.as_str());
     let at = lines.iter().position(has).unwrap_or(0);
     let from = at.saturating_sub(1).clamp(1, lines.len() - 1);
     let upto = (from + MOST_LINES - 2).min(lines.len());
