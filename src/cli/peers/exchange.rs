@@ -119,9 +119,13 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
     words
 }
 
+/// Names that are told one by one; of more it is told how many there are, as nobody reads that.
+const MOST_LISTED: usize = 20;
+
 fn listed(names: &[Safe]) -> Safe {
-    if names.is_empty() {
-        return "nobody".into();
+    match names.len() {
+        0 => "nobody".into(),
+        1..=MOST_LISTED => Safe::join(names.iter().cloned(), ", "),
+        many => Safe::from(many) + " people",
     }
-    Safe::join(names.iter().cloned(), ", ")
 }
