@@ -263,6 +263,9 @@ and how long, not what or with whom. Deleted ones are not wiped from the drive.
 If the file is damaged nothing starts (SC19), and it stays as it is. End what
 runs before you move or replace it: what has it open then ends anyway (SC18).
 
+What --log writes grows without end. logrotate can empty it (copytruncate):
+what runs goes on at its beginning.
+
 A line of known-peers is
   NAME KEY [option=value ...]
   @revoked KEY [reason=\"...\"]

@@ -119,6 +119,22 @@ mod tests {
         }
     }
 
+    /// logrotate does so, with `copytruncate`.
+    #[test]
+    fn a_log_that_is_emptied_goes_on_at_its_beginning() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("log");
+        let mut log = open_log(&path).unwrap();
+        log.write_all(LINE).unwrap();
+        File::options()
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .unwrap();
+        log.write_all(LINE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), LINE);
+    }
+
     #[test]
     fn a_log_goes_on_where_it_was_and_in_nothing_else() {
         let home = tempfile::tempdir().unwrap();
