@@ -37,6 +37,9 @@ const MAX_INQUIRIES: usize = 64;
 /// Those that are looked up at one time to call people by itself: the others wait for their turn, so that a list of many
 /// names leaves threads for the rest of the program, and of its user.
 const MAX_NAMES: usize = 32;
+/// Those who are called at one time where no name is to be looked up: the others follow in the next turns of the loop,
+/// which does nothing else meanwhile.
+const MAX_ADDRESSES: usize = 256;
 /// When a look-up that has not come back is given up, to make another.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Look-ups of a host that were given up and have not come back, each a thread that cannot be ended: beyond so many no other
@@ -211,19 +214,24 @@ impl Calls {
     ) -> Inquiry {
         self.last_inquiry += 1;
         let inquiry = Inquiry(self.last_inquiry);
-        let is_again = self.of.get(&peer).is_some_and(|call| call.failures > 0);
+        let is_first = self.is_first(&peer);
         let sought = Sought {
             peer,
             host,
             family,
             is_asked,
-            begins_anew: is_asked || !is_again,
+            begins_anew: is_asked || is_first,
             is_wanted: true,
             since: None,
             is_given_up: false,
         };
         self.inquiries.insert(inquiry, sought);
         inquiry
+    }
+
+    /// Whether no call of somebody has come to nothing.
+    pub(super) fn is_first(&self, peer: &PeerId) -> bool {
+        self.of.get(peer).is_none_or(|call| call.failures == 0)
     }
 
     /// Whether a look-up that a program asks for is to be made: not while the same one is under way, nor beside too many
@@ -297,12 +305,12 @@ impl Calls {
         .collect()
     }
 
-    /// Whom to call now, and where; each once. Of names no more than are to be looked up at one time, and each once: who
-    /// has waited longest is first, and the others wait on.
+    /// Whom to call now, and where; each once, and no more than are called at one time: who has waited longest is first, and
+    /// the others wait on. Of names no more than are to be looked up at one time, and each once.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(PeerId, HostPort)> {
         let looked = core::mem::replace(&mut self.looked, now);
         let (mut names, mut room) = self.names_under_way();
-        let mut found = Vec::new();
+        let (mut found, mut addresses) = (Vec::new(), 0);
         for (due, peer) in self.all_due(now) {
             let Some(call) = self.of.get_mut(&peer) else {
                 continue;
@@ -316,6 +324,10 @@ impl Calls {
                     continue;
                 }
                 room -= 1;
+            } else if addresses == MAX_ADDRESSES {
+                continue;
+            } else {
+                addresses += 1;
             }
             call.due = None;
             found.push((peer, call.host.clone()));

@@ -338,15 +338,32 @@ fn an_address_waits_for_no_look_up() {
     assert_eq!(due.first().unwrap().0, BOB);
 }
 
-#[test]
-fn names_that_hang_let_others_in_after_a_minute_up_to_a_bound() {
+/// A thousand people at these hosts, who are to be called now.
+fn a_thousand(host: fn(u64) -> String) -> Calls {
     let mut calls = Calls::default();
-    let host = |number: u64| -> HostPort { format!("host{number}:7419").parse().unwrap() };
     for number in 0..1_000_u64 {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&number.to_be_bytes());
-        calls.add(PeerId::new(key), host(number), at(0));
+        calls.add(PeerId::new(key), host(number).parse().unwrap(), at(0));
     }
+    calls
+}
+
+/// The loop did nothing else until all of them were.
+#[test]
+fn of_many_addresses_so_many_are_called_in_a_turn_until_all_are() {
+    let mut calls = a_thousand(|number| format!("192.0.2.1:{}", number + 1));
+    let mut called = Vec::new();
+    while calls.patience(at(0)).is_some() {
+        assert_eq!(calls.patience(at(0)), Some(Duration::ZERO));
+        called.push(look_up(&mut calls, at(0)).len());
+    }
+    assert_eq!(called, [256, 256, 256, 232]);
+}
+
+#[test]
+fn names_that_hang_let_others_in_after_a_minute_up_to_a_bound() {
+    let mut calls = a_thousand(|number| format!("host{number}:7419"));
     let mut made = Vec::new();
     for minute in 0..20 {
         made.extend(look_up(&mut calls, at(60 * minute)));

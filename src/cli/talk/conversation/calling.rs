@@ -368,6 +368,9 @@ impl Conversation {
         for (peer, host) in self.calls.due(now) {
             if self.calls.is_stuck(&host) {
                 self.calls.on_end(&peer, now);
+            } else if let Ok(Host::Literal(address)) = Host::parse(&host.to_string(), None) {
+                let begins_anew = self.calls.is_first(&peer);
+                self.call_found(peer, &[address], begins_anew)?;
             } else {
                 self.inquire(peer, host, Family::Any, false);
             }

@@ -27,6 +27,20 @@ fn who_is_at_the_same_host_is_called_at_its_own_port_where_one_look_up_finds_it(
     assert_eq!(of_carol, Some("127.0.0.1:2".parse().unwrap()));
 }
 
+/// Each was looked for among all others that were under way, whenever it was looked at.
+#[test]
+fn who_is_called_by_itself_at_an_address_has_nothing_looked_up() {
+    let home = tempfile::tempdir().unwrap();
+    let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
+    let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
+    talk.call_everybody();
+    talk.make_calls(talk.clock.now()).unwrap();
+    assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
+    assert!(!talk.calls.inquires_about(&BOB));
+    let inputs: Vec<_> = talk.inputs.try_iter().collect();
+    assert!(!inputs.iter().any(|it| matches!(it, Input::Found(..))));
+}
+
 /// The loop went over everybody for each of them.
 #[test]
 fn what_is_found_of_many_is_taken_in_one_turn_until_something_else_comes() {
@@ -34,8 +48,9 @@ fn what_is_found_of_many_is_taken_in_one_turn_until_something_else_comes() {
     let known = [(BOB, "bob"), (CAROL, "carol")];
     let known = known.map(|(key, name)| format!("{name} {} addr={SOMEWHERE}\n", key_text(&key)));
     let (mut talk, _program) = conversation(home.path(), &known.concat(), LISTEN);
-    talk.call_everybody();
-    talk.make_calls(talk.clock.now()).unwrap();
+    for peer in [BOB, CAROL] {
+        talk.inquire(peer, host(SOMEWHERE), Family::Any, true);
+    }
     talk.sender
         .send(Input::Told("something else".into()))
         .unwrap();
