@@ -394,8 +394,8 @@ impl Conversation {
         }
     }
 
-    /// Takes what look-ups have found, as long as nothing else comes: a turn of the loop looks at everybody who is called, and
-    /// of a list of thousands each is found at once. Returns what came instead.
+    /// Takes what look-ups have found, as long as nothing else comes: a turn of the loop looks at everybody who is called.
+    /// Returns what came instead.
     fn take_found(&mut self, mut input: Woken) -> Result<Woken, Error> {
         for _ in 0..MAX_FOUND {
             match input {
