@@ -2,12 +2,14 @@
 //!
 //! crossterm takes the last byte of a read for the end of a key. Where bytes come one by one (a serial line, a bridge) it
 //! makes Esc and text of an arrow, and messages of the lines of a paste; and for the end of a report that it does not
-//! know it waits for ever. Here a read ends nothing; only time does, and what came is never kept for longer than
+//! know it waits for ever. Here a read ends nothing; only time does. What may be a key is never kept for longer than
 //! [`REST_WAIT`].
 //!
 //! 1. Bytes that begin a key are held until the key is whole, nothing can make it one, or it has taken too long.
 //! 2. What begins a paste is known by its bytes alone, however slowly they come: its lines must never be typed ones.
-//! 3. A paste goes on to the bytes that end it. If they were lost, a key that is pressed after a pause ends it.
+//! 3. A paste goes on to the bytes that end it. If they were lost, only what terminals take out of a paste ends it: Esc, or a
+//!    key or report that begins with ESC, Ctrl+C or Ctrl+D, which comes after a pause and with nothing behind it. Enter and
+//!    what is printed never do, or a paste that stands still would send itself.
 
 mod sequence;
 
@@ -30,6 +32,9 @@ const REST_WAIT: Duration = Duration::from_secs(1);
 
 /// A paste that has stood still for this long may have lost its end.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How what terminals take out of a paste begins: ESC, and Ctrl+C and Ctrl+D, by which people leave a program.
+const ENDS_PASTES: [u8; 3] = [ESC, 0x03, 0x04];
 
 /// Bytes of a sequence that are held. Keys have 20 at most; a longer one is dropped when it ends.
 const SEQUENCE_MAX_LEN: usize = 256;
@@ -164,36 +169,30 @@ impl Decoder {
     }
 
     fn take_pasted(&mut self, byte: u8, now: Instant) {
-        let is_after_pause = now.saturating_since(self.last) >= PAUSE;
-        if self.held.is_empty() && !is_after_pause {
-            return self.paste(byte);
-        }
         if self.held.is_empty() {
+            let is_after_pause = now.saturating_since(self.last) >= PAUSE;
+            if !is_after_pause || !ENDS_PASTES.contains(&byte) {
+                return self.paste(byte);
+            }
             self.since = now;
         }
-        let is_second = matches!(step(&self.held), Step::Whole(_));
+        let has_more = matches!(step(&self.held), Step::Whole(_));
         self.held.push(byte);
-        let is_going_on = match step(&self.held) {
-            Step::More => is_second,
-            Step::Whole(Some(event)) => is_second || is_enter(&event),
-            Step::Whole(None) | Step::Not => true,
-        };
-        if is_going_on {
+        let may_end = matches!(step(&self.held), Step::More | Step::Whole(Some(_)));
+        if has_more || !may_end || self.held.len() >= SEQUENCE_MAX_LEN {
             self.go_on();
         }
     }
 
-    /// A key that came alone after a pause was pressed by a person: the end of the paste was lost. Enter is none: if it was
-    /// pasted nevertheless, what is pasted would be sent.
+    /// Nothing followed what came after a pause.
     fn expire_pasted(&mut self) {
-        match step(&self.held) {
-            Step::Whole(event) => {
-                self.held.clear();
-                self.end_paste();
-                self.tell(event, self.since);
-            }
-            Step::More | Step::Not => self.go_on(),
-        }
+        let Some(key) = ends_paste(&self.held) else {
+            return self.go_on();
+        };
+        self.start = usize::from(self.held == [ESC]);
+        self.held.clear();
+        self.end_paste();
+        self.tell(Some(key), self.since);
     }
 
     /// What came after a pause is more of the paste.
@@ -254,6 +253,16 @@ fn matched(marker: &[u8], before: usize, byte: u8) -> usize {
         before + 1
     } else {
         usize::from(byte == ESC)
+    }
+}
+
+/// The key that ends a paste whose end was lost, if nothing follows these bytes. Enter does not in any of its forms: it would
+/// send the paste. What may be the beginning of [`END`] does not either, but for Esc, which people press first.
+fn ends_paste(held: &[u8]) -> Option<Event> {
+    match step(held) {
+        Step::Whole(event) => event.filter(|event| !is_enter(event)),
+        Step::More if held == [ESC] => alone(held),
+        Step::More | Step::Not => None,
     }
 }
 

@@ -290,18 +290,48 @@ fn a_paste_is_one_however_slowly_it_comes_and_nothing_of_its_lines_is_a_key() {
     assert_eq!(told(&in_an_answer), "[a\rb]");
 }
 
-/// The rest of a paste that stood still goes on with more than one byte, or with Enter.
+/// Each byte comes after a pause and alone. Once the first of them ended the paste, and the Enter behind it sent that.
+#[test]
+fn a_paste_that_stands_still_again_and_again_is_one_and_sends_nothing() {
+    let bytes = "one\rtwo 日本\t\u{7f}\n\r";
+    for gap in [1_000, 1_200, 60_000] {
+        let reads = [
+            whole("\u{1b}[200~", 0),
+            each(bytes, gap, gap),
+            whole("\u{1b}[201~x", 9_000_000),
+        ];
+        assert_eq!(told(&reads.concat()), format!("[{bytes}] x"), "by {gap} ms");
+    }
+    let stalls = [
+        whole("\u{1b}[200~one\r", 0),
+        whole("t", 1_200),
+        whole("wo\rthree\r\u{1b}[201~", 1_260),
+    ];
+    assert_eq!(told(&stalls.concat()), "[one\rtwo\rthree\r]");
+}
+
+/// The rest of a paste that stood still goes on with what a paste may hold, and with what has more behind it.
 #[test]
 fn a_paste_that_stands_still_goes_on() {
     for rest in [
         "two\r",
         "\r",
+        "q",
+        "ä",
+        "日本",
+        "\u{15}",
         "\u{1b}",
         "\u{1b}[",
-        "ab",
+        "\u{1b}O",
+        "\u{1b}\r",
+        "\u{1b}[13;2u",
         "\u{1b}[Ax",
         "\u{1b}[I\u{1b}[I",
-        "日本",
+        "\u{3}x",
+        "\u{4}\u{4}",
+        "\u{1b}\u{1b}",
+        "\u{1b}[?2026;2$y",
+        "\u{1b}]11;rgb",
     ] {
         let begun = whole("\u{1b}[200~one\r", 0);
         let reads = [
@@ -318,20 +348,31 @@ fn a_paste_that_stands_still_goes_on() {
     }
     let ended = [
         whole("\u{1b}[200~one\r", 0),
-        each("\u{1b}[201~", 30_000, 200),
+        each("\u{1b}[201~", 30_000, 40),
     ]
     .concat();
     assert_eq!(told(&ended), "[one\r]");
+    // Where it may have been Esc it was that; what follows sends nothing.
+    let ended_slowly = [
+        whole("\u{1b}[200~one\r", 0),
+        each("\u{1b}[201~", 30_000, 200),
+    ]
+    .concat();
+    assert_eq!(told(&ended_slowly), "[one\r] Esc [ 2 0 1 ~");
 }
 
 #[test]
-fn a_paste_whose_end_was_lost_is_over_with_a_key_that_is_pressed_after_a_pause() {
+fn a_paste_whose_end_was_lost_is_over_with_what_no_paste_holds() {
     for (key, meant) in [
-        ("q", "q"),
-        ("ä", "ä"),
         ("\u{3}", "C-c"),
+        ("\u{4}", "C-d"),
+        ("\u{1b}", "Esc"),
         ("\u{1b}[A", "Up"),
+        ("\u{1b}OP", "F(1)"),
+        ("\u{1b}q", "A-q"),
         ("\u{1b}[99;5u", "C-c"),
+        ("\u{1b}[I", "in"),
+        ("\u{1b}[O", "out"),
     ] {
         let reads = [
             whole("\u{1b}[200~one\rtwo", 0),
@@ -344,20 +385,26 @@ fn a_paste_whose_end_was_lost_is_over_with_a_key_that_is_pressed_after_a_pause()
             "{key:?}"
         );
     }
-    let soon = [
-        whole("\u{1b}[200~one", 0),
-        whole("q", 999),
-        whole("w", 2_100),
-    ]
-    .concat();
-    assert_eq!(told(&soon), "[oneq] w");
-    let enter = [
-        whole("\u{1b}[200~one", 0),
-        whole("\r", 5_000),
-        whole("q", 9_000),
-    ]
-    .concat();
-    assert_eq!(told(&enter), "[one\r] q", "Enter may have been pasted");
+    for (key, shown) in [("\u{3}", "\u{3}"), ("q", "q"), ("\r", "\r")] {
+        let soon = [
+            whole("\u{1b}[200~one", 0),
+            whole(key, 999),
+            whole("w\r", 5_000),
+            whole("\u{4}", 9_000),
+        ];
+        let meant = format!("[one{shown}w\r] C-d");
+        assert_eq!(told(&soon.concat()), meant, "{key:?}");
+    }
+}
+
+/// It is known by its bytes alone, as one behind any other Esc.
+#[test]
+fn a_paste_behind_one_whose_end_was_lost_is_a_paste() {
+    let reads = [
+        whole("\u{1b}[200~one\r", 0),
+        each("\u{1b}[200~two\r\u{1b}[201~", 30_000, 60),
+    ];
+    assert_eq!(told(&reads.concat()), "[one\r] Esc [ 2 0 0 [two\r]");
 }
 
 #[test]
@@ -386,6 +433,10 @@ fn what_is_kept_of_a_paste_and_of_a_sequence_is_bounded() {
         .map(|(event, _)| word(event))
         .collect();
     assert_eq!(words, ["q", "q"]);
+    decoder.feed(START, at(1_000));
+    decoder.feed(b"\x1b]52;", at(2_000));
+    decoder.feed(&block, at(2_000));
+    assert!(decoder.held.len() < SEQUENCE_MAX_LEN, "behind a pause");
 }
 
 /// Bytes of which sequences are made, and any.
