@@ -230,7 +230,7 @@ fn encoded(key: &str, modifiers: &str) -> Option<Event> {
         13 => KeyCode::Enter,
         27 => KeyCode::Esc,
         127 => KeyCode::Backspace,
-        0xe000..=0xf8ff => keypad(code)?,
+        0xe000..=0xf8ff => functional(code)?,
         code => KeyCode::Char(char::from_u32(code).filter(|c| !c.is_control())?),
     };
     let Event::Key(mut event) = pressed(code, modifiers)? else {
@@ -247,9 +247,10 @@ fn encoded(key: &str, modifiers: &str) -> Option<Event> {
     Some(Event::Key(event))
 }
 
-/// Keys of the keypad, which the kitty protocol tells from the others.
-fn keypad(code: u32) -> Option<KeyCode> {
+/// Keys that the kitty protocol gives numbers of its own: F13 to F35, and the keypad, which it tells from the others.
+fn functional(code: u32) -> Option<KeyCode> {
     Some(match code {
+        57_376..=57_398 => KeyCode::F(u8::try_from(code - 57_363).ok()?),
         57_399..=57_408 => KeyCode::Char(char::from_digit(code - 57_399, 10)?),
         57_409 => KeyCode::Char('.'),
         57_410 => KeyCode::Char('/'),
