@@ -28,6 +28,8 @@ pub(super) fn step(bytes: &[u8]) -> Step {
         // Answers of a terminal begin like this; else it is a key with Alt, and another one.
         [ESC, b']', rest @ ..] => string(rest, |first| first.is_ascii_digit()),
         [ESC, b'P', rest @ ..] => string(rest, |first| b"0123456789!>".contains(&first)),
+        // Of the kitty protocol for pictures.
+        [ESC, b'_', rest @ ..] => string(rest, |first| first == b'G'),
         [ESC, rest @ ..] => with_alt(text(rest)),
         _ => text(bytes),
     }
@@ -37,7 +39,7 @@ pub(super) fn step(bytes: &[u8]) -> Step {
 pub(super) fn alone(bytes: &[u8]) -> Option<Event> {
     match bytes {
         [ESC] => Some(key(KeyCode::Esc, KeyModifiers::NONE)),
-        [ESC, b'[' | b'O' | b']' | b'P'] => match with_alt(text(bytes.get(1..)?)) {
+        [ESC, b'[' | b'O' | b']' | b'P' | b'_'] => match with_alt(text(bytes.get(1..)?)) {
             Step::Whole(event) => event,
             Step::More | Step::Not => None,
         },
@@ -97,7 +99,7 @@ fn single_shift(rest: &[u8]) -> Step {
     }
 }
 
-/// What follows ESC ] (OSC) or ESC P (DCS), up to BEL or ESC \. There is nothing for us in it.
+/// What follows ESC ] (OSC), ESC P (DCS) or ESC _ (APC), up to BEL or ESC \. There is nothing for us in it.
 fn string(rest: &[u8], begins: impl Fn(u8) -> bool) -> Step {
     match rest {
         [] => Step::More,

@@ -99,6 +99,7 @@ const KEYS: &[(&str, &str)] = &[
     ("\u{1b}O", "A-S-O"),
     ("\u{1b}]", "A-]"),
     ("\u{1b}P", "A-S-P"),
+    ("\u{1b}_", "A-_"),
     ("\u{1b}[A", "Up"),
     ("\u{1b}[D", "Left"),
     ("\u{1b}OB", "Down"),
@@ -163,6 +164,7 @@ const NOTHING: &[&str] = &[
     "\u{1b}P>|XTerm(388)\u{1b}\\",
     "\u{1b}P1$r0m\u{1b}\\",
     "\u{1b}P!|00000000\u{1b}\\",
+    "\u{1b}_Gi=31;OK\u{1b}\\",
 ];
 
 #[test]
@@ -227,6 +229,7 @@ fn keys_that_a_person_presses_one_after_the_other_stay_apart() {
     assert_eq!(told(&whole("\u{1b}\u{1b}[A", 0)), "Esc Up");
     assert_eq!(told(&whole("\u{1b}]hello\r", 0)), "A-] h e l l o Enter");
     assert_eq!(told(&whole("\u{1b}Phello", 0)), "A-S-P h e l l o");
+    assert_eq!(told(&whole("\u{1b}_hello", 0)), "A-_ h e l l o");
 }
 
 #[test]
