@@ -6,11 +6,12 @@ pub(super) use imp::Console;
 mod imp {
     use core::fmt;
     use core::time::Duration;
-    use std::io::{self, PipeReader, Read, stdin};
+    use std::io::{self, ErrorKind, PipeReader, Read, stdin};
+    use std::os::fd::{AsRawFd, RawFd};
 
+    use filedescriptor::{Error, POLLIN, poll, pollfd};
     use ratatui_crossterm::crossterm::event::Event;
     use ratatui_crossterm::crossterm::terminal::size;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::{Errno, read, retry_on_intr};
     use signal_hook::consts::SIGWINCH;
     use signal_hook::low_level::pipe;
@@ -52,16 +53,9 @@ mod imp {
         fn wait(&mut self, end: Option<Instant>) -> io::Result<()> {
             let end = self.decoder.deadline().into_iter().chain(end).min();
             let within = end.map(|end| end.saturating_since((self.now)()));
-            let stdin = stdin();
-            let (keys, resized) = {
-                let mut ends = [
-                    PollFd::new(&stdin, PollFlags::IN),
-                    PollFd::new(&self.resized, PollFlags::IN),
-                ];
-                let within = within.and_then(|within| Timespec::try_from(within).ok());
-                retry_on_intr(|| poll(&mut ends, within.as_ref()))?;
-                let [keys, resized] = ends.each_ref().map(|end| !end.revents().is_empty());
-                (keys, resized)
+            let ends = [stdin().as_raw_fd(), self.resized.as_raw_fd()];
+            let Some([keys, resized]) = ready(ends, within)? else {
+                return Ok(());
             };
             if resized {
                 self.read_size()?;
@@ -82,7 +76,7 @@ mod imp {
                 len => len?,
             };
             let bytes = bytes.get(..len).filter(|bytes| !bytes.is_empty());
-            let bytes = bytes.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let bytes = bytes.ok_or(ErrorKind::UnexpectedEof)?;
             self.decoder.feed(bytes, (self.now)());
             Ok(())
         }
@@ -98,6 +92,36 @@ mod imp {
         fn is_empty(&self) -> bool {
             self.size.is_none() && self.decoder.is_empty()
         }
+    }
+
+    /// Which of these can be read within this time; none if a signal came.
+    fn ready<const N: usize>(
+        ends: [RawFd; N],
+        within: Option<Duration>,
+    ) -> io::Result<Option<[bool; N]>> {
+        let mut ends = ends.map(|fd| pollfd {
+            fd,
+            events: POLLIN,
+            revents: 0,
+        });
+        match poll(&mut ends, within.map(in_whole_ms)).map_err(cause) {
+            Ok(_) => Ok(Some(ends.map(|end| end.revents != 0))),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Not less than this time: poll(2) counts milliseconds, to which the crate cuts it.
+    const fn in_whole_ms(time: Duration) -> Duration {
+        time.saturating_add(Duration::from_nanos(999_999))
+    }
+
+    /// What the system said.
+    fn cause(error: Error) -> io::Error {
+        if let Error::Poll(error) | Error::Io(error) = error {
+            return error;
+        }
+        io::Error::other(error)
     }
 
     impl Source for Console {
@@ -117,6 +141,47 @@ mod imp {
                     None => self.wait(None)?,
                 }
             }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::io::Write;
+
+        use super::*;
+
+        const MOMENT: Duration = Duration::from_micros(1);
+
+        #[test]
+        fn of_several_ends_those_are_told_that_can_be_read() {
+            let (silent, _mouth) = io::pipe().unwrap();
+            let (mut told, mut mouth) = io::pipe().unwrap();
+            let ends = [silent.as_raw_fd(), told.as_raw_fd()];
+            assert_eq!(ready(ends, Some(MOMENT)).unwrap(), Some([false, false]));
+            mouth.write_all(b"x").unwrap();
+            assert_eq!(ready(ends, None).unwrap(), Some([false, true]));
+            drop(mouth);
+            told.read_exact(&mut [0]).unwrap();
+            let ended = ready(ends, None).unwrap();
+            assert_eq!(ended, Some([false, true]), "its end can be read");
+        }
+
+        /// It would be looked at again and again until the moment has come.
+        #[test]
+        fn a_time_below_a_millisecond_is_waited_for() {
+            assert_eq!(in_whole_ms(MOMENT).as_millis(), 1);
+            assert_eq!(in_whole_ms(Duration::ZERO).as_millis(), 0);
+            assert_eq!(in_whole_ms(Duration::from_millis(50)).as_millis(), 50);
+        }
+
+        #[test]
+        fn what_the_system_says_of_a_wait_is_told_as_it_said_it() {
+            let system = || io::Error::from(ErrorKind::OutOfMemory);
+            for error in [Error::Poll(system()), Error::Io(system())] {
+                assert_eq!(cause(error).kind(), ErrorKind::OutOfMemory);
+            }
+            let large = cause(Error::FdValueOutsideFdSetSize(5_000));
+            assert!(large.to_string().contains("5000"), "{large}");
         }
     }
 }
