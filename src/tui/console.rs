@@ -16,12 +16,17 @@ mod imp {
     use signal_hook::consts::SIGWINCH;
     use signal_hook::low_level::pipe;
 
+    use crate::sync::thread;
     use crate::time::Instant;
     use crate::tui::decoder::Decoder;
     use crate::tui::reader::Source;
+    use crate::tui::tty::is_in_foreground;
 
     /// Bytes that are read at once.
     const READ_LEN: usize = 1_024;
+
+    /// How often is looked whether the terminal is ours again, while there are keys to be read at it.
+    const AWAY: Duration = Duration::from_millis(250);
 
     /// The terminal that is standard input, and the signal that tells of another size.
     pub(in crate::tui) struct Console {
@@ -58,7 +63,7 @@ mod imp {
                 return Ok(());
             };
             if resized {
-                self.read_size()?;
+                return self.read_size();
             }
             if keys {
                 return self.read_keys();
@@ -67,8 +72,13 @@ mod imp {
             Ok(())
         }
 
-        /// A terminal at its end, or one that fails, is gone.
+        /// A terminal at its end, or one that fails, is gone. What is typed at a shell is the shell's: the system stops whoever
+        /// reads it behind that.
         fn read_keys(&mut self) -> io::Result<()> {
+            if !is_in_foreground() {
+                thread::park_timeout(AWAY);
+                return Ok(());
+            }
             let mut bytes = [0; READ_LEN];
             let len = match retry_on_intr(|| read(stdin(), &mut bytes)) {
                 // Another program on the same terminal was faster.

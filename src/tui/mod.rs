@@ -56,6 +56,6 @@ pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use purged::Purged;
 pub use reader::Reader;
 pub use terminal::{Terminal, restore};
-pub use tty::{is_gone, is_in_foreground, stir};
+pub use tty::{is_gone, is_in_foreground};
 pub use verifying::Noted;
 pub(crate) use verifying::UNSAVED;

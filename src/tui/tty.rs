@@ -1,6 +1,6 @@
 //! What the system says of the terminal.
 
-pub use imp::{is_gone, is_in_foreground, stir};
+pub use imp::{is_gone, is_in_foreground};
 
 /// What a terminal is taken for that tells of no columns or rows: a serial line has none, nor has one that ssh was asked for
 /// by a program.
@@ -19,7 +19,7 @@ mod imp {
     use std::io::stdin;
 
     use rustix::io::Errno;
-    use rustix::process::{Signal, getpgrp, getpid, kill_process};
+    use rustix::process::getpgrp;
     use rustix::termios::{tcgetattr, tcgetpgrp};
 
     /// Whether the terminal is this job's, and not that of a shell which let the job go on behind itself: the system
@@ -27,11 +27,6 @@ mod imp {
     #[must_use]
     pub fn is_in_foreground() -> bool {
         tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
-    }
-
-    /// Has the thread that waits for the terminal look up, as for another size of it.
-    pub fn stir() {
-        let _ = kill_process(getpid(), Signal::WINCH);
     }
 
     /// Whether nobody is at the terminal any more: its window was closed. Whoever ignores hang-ups is not told, and in the
@@ -49,9 +44,6 @@ mod imp {
     pub fn is_in_foreground() -> bool {
         true
     }
-
-    /// Nothing: nobody is behind a shell here.
-    pub const fn stir() {}
 
     /// Never: reading fails then.
     #[must_use]

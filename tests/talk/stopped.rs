@@ -217,15 +217,19 @@ fn all_keys_that_came_while_it_was_stopped_are_read() {
     let keys = "x".repeat(KEYS) + "\u{15}the last word";
     person.presses(&keys);
     // What comes in the moment in which the terminal is taken over again is echoed, as at a shell.
-    let theirs = ptsname(&person.terminal, Vec::new()).unwrap();
-    let theirs = open(theirs, OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
-    let have_come = || (ioctl_fionread(&theirs).unwrap() == keys.len() as u64).then_some(());
-    until("all keys", have_come);
-    drop(theirs);
+    until_unread(&person, &keys);
     person.program.signal(Signal::CONT);
     person.sees("> the last word");
     person.presses("\u{15}/quit\r");
     assert_eq!(person.ends().0.code, Some(0));
+}
+
+/// Waits until just these keys have come to the terminal and were not read.
+fn until_unread(person: &Person, keys: &str) {
+    let theirs = ptsname(&person.terminal, Vec::new()).unwrap();
+    let theirs = open(theirs, OFlags::RDONLY | OFlags::NOCTTY, Mode::empty()).unwrap();
+    let have_come = || (ioctl_fionread(&theirs).unwrap() == keys.len() as u64).then_some(());
+    until("all keys", have_come);
 }
 
 /// A shell with job control at a terminal of its own, in which the program was started and stopped by Ctrl+Z.
@@ -313,6 +317,29 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_to_the_shell() {
     person.sees("it is: 42");
     person.program.is_read(LOOKS);
     assert!(status());
+    kill_process(pid, Signal::TERM).unwrap();
+    ends_with(&mut person, pid, "Exit 143");
+}
+
+/// What is typed before `bg` is done lies at the terminal when the program goes on: it read that, and was stopped for it.
+#[test]
+fn what_is_typed_ahead_of_bg_is_the_shells() {
+    let home = Home::new();
+    let (mut person, pid) = stopped_in_a_shell(&home);
+    let (go, end) = (home.path("go"), home.path("end"));
+    let [until_go, until_end] =
+        [&go, &end].map(|path| format!("until test -e {}; do :; done", path.display()));
+    person.presses(&format!("{until_go}; bg; {until_end}\n"));
+    let ahead = "echo \"it is: $((6 * 7))\"\n";
+    person.presses(ahead);
+    until_unread(&person, ahead);
+    fs::write(&go, "").unwrap();
+    let status = || home.attempt(&["status", "--json"]).code == Some(0);
+    until("an answer", || status().then_some(()));
+    person.program.is_read(LOOKS);
+    assert!(status());
+    fs::write(&end, "").unwrap();
+    person.sees("it is: 42");
     kill_process(pid, Signal::TERM).unwrap();
     ends_with(&mut person, pid, "Exit 143");
 }

@@ -18,7 +18,7 @@ use crate::time::{Instant, UnixTime};
 use crate::tui::{
     self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
     Purged, Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
-    is_in_foreground, stir,
+    is_in_foreground,
 };
 
 /// A screen, and the terminal that it is on.
@@ -59,9 +59,6 @@ pub(in crate::cli::talk) struct Alerts {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// How often is looked whether the terminal is ours again.
-const AWAY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
@@ -201,7 +198,6 @@ impl Screen {
         if !is_in_foreground() {
             self.terminal.leave();
             self.is_away = true;
-            stir();
             return self.take_now(tui::Input::Focus(false));
         }
         self.terminal.come_back()?;
@@ -571,10 +567,6 @@ pub(in crate::cli::talk) fn read_keys(inputs: Sender<Input>, clock: Clock) -> io
     let mut reader = Reader::open(move || clock.now())?;
     let forward = move || {
         loop {
-            // What is typed at a shell is the shell's: the system stops whoever reads it behind that.
-            while !is_in_foreground() {
-                thread::park_timeout(AWAY);
-            }
             let input = match reader.read() {
                 Ok(Some((input, at))) => Input::Screen(input, at),
                 Ok(None) => continue,
