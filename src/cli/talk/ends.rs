@@ -1,6 +1,6 @@
 //! The ends of a conversation: what it is shown by, who types, and the lines that come.
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{self, IsTerminal, stderr, stdout};
 use std::sync::mpsc::Sender;
 
 use crate::chat::Policy;
@@ -47,7 +47,7 @@ impl<'a> From<&'a Context> for Look<'a> {
 /// A conversation on the whole terminal; the reason, if that cannot be had.
 ///
 /// # Errors
-/// If no threads can be had.
+/// If the terminal cannot be read, or no threads can be had.
 pub(super) fn open_screen(
     inputs: &Sender<Input>,
     clock: Clock,
@@ -58,10 +58,18 @@ pub(super) fn open_screen(
         Ok(screen) => screen,
         Err(error) => return Ok(Err(safe_line(&error.to_string()))),
     };
-    read_keys(inputs.clone(), clock).map_err(|error| no_threads(&error))?;
+    read_keys(inputs.clone(), clock).map_err(|error| no_keys(&error))?;
     on_job_control(job_control(inputs)).map_err(|error| no_threads(&error))?;
     let typist = Typist::Person { sees_prompt: false };
     Ok(Ok((Face::Screen(Box::new(screen)), typist, Lines::none())))
+}
+
+/// A thread, a pipe or a socket for it cannot be had.
+fn no_keys(error: &io::Error) -> Error {
+    Error::System {
+        operation: "read the terminal",
+        reason: safe_line(&error.to_string()),
+    }
 }
 
 /// A conversation of programs: events on standard output, requests from standard input.
