@@ -23,7 +23,7 @@ pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<
     let since = now.saturating_since(told);
     if is_silent(link, since) {
         let heard = link.heard? + since;
-        let words = Safe::from("last contact ") + stepped(heard) + " s ago - trying";
+        let words = Safe::from("last contact ") + stepped_down(heard) + " s ago - trying";
         let from = match link.moved {
             Some(Moved::Here) => " from a new address",
             Some(Moved::There(_)) | None => "",
@@ -32,7 +32,7 @@ pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<
     }
     if is_unheard(link, since) {
         let unacked = link.unacked? + since;
-        let words = Safe::from("last reply ") + stepped(unacked) + " s ago";
+        let words = Safe::from("last reply ") + stepped_down(unacked) + " s ago";
         return Some(words + " - they may not hear us");
     }
     link.moved.map(reconnecting)
@@ -82,8 +82,8 @@ impl LinkStatus {
     }
 }
 
-/// Seconds that do not change too often.
-pub(super) fn stepped(time: Duration) -> u64 {
+/// Seconds that have passed, in steps while there are many. It is no less than is said.
+pub(super) fn stepped_down(time: Duration) -> u64 {
     let seconds = time.as_secs();
     if seconds < SLOW_AFTER {
         seconds
@@ -111,7 +111,7 @@ fn ago(time: Duration) -> Safe {
     if seconds < 10.0 {
         safe_line(&format!("{seconds:.1} s"))
     } else {
-        Safe::from(stepped(time)) + " s"
+        Safe::from(stepped_down(time)) + " s"
     }
 }
 

@@ -6,7 +6,7 @@ use crate::text::Safe;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
 use crate::tui::input::{LinkStatus, Standing};
-use crate::tui::link::{self, stepped};
+use crate::tui::link::{self, stepped_down};
 use crate::tui::paint::{Canvas, Piece};
 use crate::tui::places::NARROW;
 use crate::tui::theme::Theme;
@@ -82,7 +82,7 @@ impl App {
             Standing::Offline { .. } if queued == 0 => (trust + " [offline]", false),
             Standing::Offline { .. } => (trust + " [offline - " + queued + " queued]", false),
             Standing::Connecting { since, .. } => {
-                let seconds = stepped(self.now.instant.saturating_since(*since));
+                let seconds = stepped_down(self.now.instant.saturating_since(*since));
                 (trust + " [connecting " + seconds + " s]", false)
             }
         }

@@ -275,7 +275,7 @@ impl Way<'_> {
             Some(wait) if wait.as_secs() >= 120 => {
                 Safe::from("trying again in ") + wait.as_secs().div_ceil(60) + " min"
             }
-            Some(wait) => Safe::from("trying again in ") + stepped(wait.as_secs()) + " s",
+            Some(wait) => Safe::from("trying again in ") + stepped_up(wait.as_secs()) + " s",
             None if self.stands() => "sending again".into(),
             None if status.tries > 0 => "calling".into(),
             None if self.is_sought => "its address is being looked up".into(),
@@ -289,8 +289,9 @@ impl Way<'_> {
     }
 }
 
-/// Seconds of a countdown, in steps while there are many: each change is written to a terminal that may be far away.
-const fn stepped(seconds: u64) -> u64 {
+/// Seconds of a countdown, in steps while there are many: each change is written to a terminal that may be far away. It
+/// is over no later than is said.
+const fn stepped_up(seconds: u64) -> u64 {
     match seconds {
         0 => 1,
         1..=10 => seconds,
