@@ -130,6 +130,9 @@ mod schema;
 mod screen;
 #[path = "talk/secrecy.rs"]
 mod secrecy;
+#[cfg(target_os = "linux")]
+#[path = "talk/secrets.rs"]
+mod secrets;
 #[path = "talk/send.rs"]
 mod send;
 #[cfg(target_os = "linux")]

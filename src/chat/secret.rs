@@ -7,13 +7,23 @@ const SECRETS: [&str; 3] = [
     "AGE-SECRET-KEY-1",
 ];
 
-/// Whether a text has a secret key in it, ours, age's or one in PEM.
+/// What the first and the last line of a key in PEM say, and those of one of PGP.
+const MARKS: [&str; 2] = ["PRIVATE KEY-", "PRIVATE KEY BLOCK-"];
+
+/// Whether a text has a secret key in it, ours, age's, one in PEM or one of PGP. Of the latter two the last line alone shows
+/// it, too: the first may have been lost.
 pub(crate) fn holds_secret(text: &str) -> bool {
-    SECRETS.iter().any(|secret| text.contains(secret)) || text.lines().any(begins_key)
+    SECRETS.iter().any(|secret| text.contains(secret))
+        || text.lines().any(|it| begins_key(it) || ends_key(it))
 }
 
+/// The dashes before it are missed easily by whoever marks a text to copy it.
 fn begins_key(line: &str) -> bool {
-    line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----")
+    line.contains("BEGIN ") && MARKS.iter().any(|mark| line.contains(mark))
+}
+
+fn ends_key(line: &str) -> bool {
+    line.contains("-END ") && MARKS.iter().any(|mark| line.contains(mark))
 }
 
 /// Characters of base64 in a row that no line of a key in PEM is shorter than, but its last one: its writers break it at 64
@@ -41,6 +51,14 @@ impl SecretLines {
     /// Whether the next line may go on with a key.
     pub(crate) const fn is_in_key(&self) -> bool {
         self.within.is_some()
+    }
+
+    /// Looks at a line of which nothing else may be said: a key that begins there goes on behind it, and one that ends there
+    /// does not.
+    pub(crate) fn look_at(&mut self, line: &str) {
+        if holds_secret(line) {
+            self.hold_secret(line);
+        }
     }
 
     /// Whether the next line has a secret key in it, or may go on with one: until its last line, or one that cannot be of
@@ -102,10 +120,20 @@ mod tests {
             "a\n-----BEGIN OPENSSH PRIVATE KEY-----\nb",
             "-----BEGIN RSA PRIVATE KEY-----",
             "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+            "----BEGIN RSA PRIVATE KEY-----",
+            "BEGIN RSA PRIVATE KEY-----",
+            "MIIE\n-----END RSA PRIVATE KEY-----",
+            "-----END PGP PRIVATE KEY BLOCK-----",
         ] {
             assert!(holds_secret(text), "{text}");
         }
-        for text in ["my private key is safe", "-----BEGIN PUBLIC KEY-----"] {
+        for text in [
+            "my private key is safe",
+            "-----BEGIN PUBLIC KEY-----",
+            "-----END PUBLIC KEY-----",
+            "PLEASE SEND ME NO PRIVATE KEY-",
+        ] {
             assert!(!holds_secret(text), "{text}");
         }
     }
@@ -178,6 +206,16 @@ mod tests {
                 assert!(filter.hold_secret(&part), "{part:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_is_looked_at_begins_and_ends_a_key_and_no_other_does() {
+        let mut lines = SecretLines::default();
+        lines.look_at("/unknown -----BEGIN PRIVATE KEY-----");
+        lines.look_at("/status of several words");
+        assert!(lines.hold_secret("MIIEpAIBAAKCAQEA"));
+        lines.look_at("-----END PRIVATE KEY-----");
+        assert!(!lines.hold_secret("MIIEpAIBAAKCAQEA"));
     }
 
     #[test]

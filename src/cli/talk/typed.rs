@@ -1,5 +1,8 @@
 //! What a typed line means.
 
+use std::borrow::Cow;
+
+use crate::chat::holds_secret;
 use crate::commands::{self, Command, Usage};
 use crate::text::Safe;
 
@@ -89,6 +92,16 @@ pub(super) fn without_keys(line: &[u8]) -> Option<String> {
     has_keys.then_some(text)
 }
 
+/// A line as it is searched for secret keys: without the keys of a keyboard, unless one of them looks as if it had taken the
+/// beginning of a secret one with it.
+pub(super) fn searched(line: &[u8]) -> Cow<'_, str> {
+    let whole = String::from_utf8_lossy(line);
+    match without_keys(line) {
+        Some(text) if !holds_secret(&whole) => Cow::Owned(text),
+        Some(_) | None => whole,
+    }
+}
+
 /// What follows a key of which the escape is read: `[1;5C`, `OP`, or nothing more.
 fn behind_key(part: &str) -> &str {
     if let Some(rest) = part.strip_prefix('[') {
@@ -127,6 +140,21 @@ mod tests {
             );
         }
         assert_eq!(without_keys(b"[A is no key"), None);
+    }
+
+    #[test]
+    fn a_secret_key_is_found_among_keys_and_where_one_has_taken_its_beginning() {
+        for line in [
+            "\u{1b}[D-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PRIV\u{1b}[DATE KEY-----",
+            "\u{1b}O-----BEGIN PRIVATE KEY-----",
+            "\u{1b}[-----BEGIN PRIVATE KEY-----",
+        ] {
+            assert!(holds_secret(&searched(line.as_bytes())), "{line:?}");
+        }
+        let line = b"\xff-----BEGIN PRIVATE KEY-----";
+        assert!(holds_secret(&searched(line)));
+        assert_eq!(searched(b"a\x1b[Db"), "ab");
     }
 
     #[test]

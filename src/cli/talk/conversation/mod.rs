@@ -36,6 +36,7 @@ mod recalled;
 mod requests;
 mod screen;
 mod searches;
+mod secrets;
 mod serving;
 mod standing;
 mod state;

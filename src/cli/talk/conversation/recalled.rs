@@ -201,14 +201,18 @@ impl Conversation {
         peer: PeerId,
         text: Vec<u8>,
     ) -> Result<Option<ExitCode>, Error> {
+        // By itself: behind a quote no line goes on with a key.
+        let Some(text) = self.sendable(text) else {
+            return Ok(None);
+        };
         let Some(quote) = self.state.quote.take_if(|quote| quote.peer() == peer) else {
-            return self.say(Some(peer), text);
+            return self.say_sendable(peer, text);
         };
         if let Some(end) = self.say_batch_before_another()? {
             return Ok(Some(end));
         }
         let waiting = self.state.pending.len();
-        let end = self.say(Some(peer), [quote.text.as_bytes(), &text].concat())?;
+        let end = self.say_sendable(peer, quote.text.clone() + &text)?;
         let is_taken = self.state.batch.len() > 0 || self.state.pending.len() > waiting;
         if !is_taken {
             self.state.quote = Some(quote);

@@ -14,10 +14,6 @@ use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
 use crate::tui::Ticket;
 
-/// What is said beside a line of a key that may go on, so that whoever goes on with something else knows how.
-const HOW_A_KEY_ENDS: &str =
-    " (what may be more of it is refused, too, until its END line or a line of several words)";
-
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -167,6 +163,7 @@ impl Conversation {
         if self.typist == Typist::Program {
             return self.on_command(&line);
         }
+        self.look_for_secrets(&line);
         if !self.is_person() {
             return self.say(self.state.target.peer(), line);
         }
@@ -266,24 +263,24 @@ impl Conversation {
         let Some(peer) = peer else {
             return Ok(None);
         };
-        match String::from_utf8(text) {
-            Ok(text) if self.state.secrets.hold_secret(&text) => {
-                self.refuse_secret();
-                Ok(None)
-            }
-            Ok(text) => {
-                let others_wait = self.state.pending.waits_for(&peer);
-                let end = self.prepare(peer, text, Author::Line)?;
-                if !others_wait && self.state.pending.waits_for(&peer) {
-                    self.tell_wait(peer);
-                }
-                Ok(end)
-            }
-            Err(_) => {
-                self.refuse("it is not text in UTF-8");
-                Ok(None)
-            }
+        match self.sendable(text) {
+            Some(text) => self.say_sendable(peer, text),
+            None => Ok(None),
         }
+    }
+
+    /// As [`Self::say`], of what was looked at.
+    pub(super) fn say_sendable(
+        &mut self,
+        peer: PeerId,
+        text: String,
+    ) -> Result<Option<ExitCode>, Error> {
+        let others_wait = self.state.pending.waits_for(&peer);
+        let end = self.prepare(peer, text, Author::Line)?;
+        if !others_wait && self.state.pending.waits_for(&peer) {
+            self.tell_wait(peer);
+        }
+        Ok(end)
     }
 
     /// Adds a message to what is said next.
@@ -567,28 +564,6 @@ impl Conversation {
                 }
             }
             Author::Program(ordered) => self.on_not_accepted(ordered, peer, error),
-        }
-    }
-
-    fn refuse_secret(&mut self) {
-        let then = if self.state.secrets.is_in_key() {
-            HOW_A_KEY_ENDS
-        } else {
-            ""
-        };
-        self.refuse(&(SendError::SecretKey.to_string() + then));
-    }
-
-    /// The terminal has put keys into a line, which nobody means to say. What they stand in may be a secret key all the
-    /// same, or the first line of one.
-    fn refuse_keys(&mut self, text: &str) {
-        if self.state.secrets.hold_secret(text) {
-            return self.refuse_secret();
-        }
-        let words = "keys such as arrows do nothing in lines (nothing was sent); to correct a line, erase it";
-        self.warn(words.into());
-        if !text.trim().is_empty() {
-            self.warn(Safe::from("  without them it is: ") + safe_line(text));
         }
     }
 

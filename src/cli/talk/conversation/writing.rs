@@ -12,7 +12,7 @@ use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::text::{Safe, safe_line};
 
-/// The line that sends it.
+/// The line that sends it. Blanks behind it are not seen, and mean nothing.
 const SEND: &[u8] = b"/send";
 /// The line that drops it.
 const CANCEL: &[u8] = b"/cancel";
@@ -53,10 +53,19 @@ impl Writing {
         }
     }
 
-    /// Nothing of it will be sent: nothing is kept.
+    /// A line of it is of a secret key. Nothing of it will be sent: nothing is kept, and nothing that it lacks is told of.
     fn hold_secret(&mut self) {
+        self.lines += 1;
         self.has_secret = true;
         self.text = String::new();
+        self.untaken = 0;
+    }
+
+    /// A line of it is not taken.
+    const fn leave_out(&mut self) {
+        if !self.has_secret {
+            self.untaken += 1;
+        }
     }
 }
 
@@ -81,13 +90,15 @@ impl Conversation {
         Some(self.label(&writing.peer) + ", line " + (writing.lines + 1) + "> ")
     }
 
-    /// Takes a line of what is being written.
+    /// Takes a line of what is being written. What it is not to have in it is a secret key, also where a line is left out:
+    /// with the first line of a key in PEM the others do not show what they are.
     pub(super) fn write_line(&mut self, line: &[u8]) -> Result<Option<ExitCode>, Error> {
-        match line {
+        match line.trim_ascii_end() {
             SEND => return self.send_written(),
             CANCEL => self.cancel_written(),
+            _ if self.holds_secret(line) => self.hold_secret_written(),
             _ if fills_terminal(line) => self.leave_out(filling()),
-            line => match (without_keys(line), core::str::from_utf8(line)) {
+            _ => match (without_keys(line), core::str::from_utf8(line)) {
                 (Some(text), _) => {
                     self.leave_out("keys such as arrows do nothing in lines".into());
                     self.warn(Safe::from("  without them it is: ") + safe_line(&text));
@@ -100,15 +111,18 @@ impl Conversation {
     }
 
     fn add_line(&mut self, line: &str) {
-        let is_secret = self.state.secrets.hold_secret(line);
+        if let Some(writing) = &mut self.state.writing {
+            writing.add(line);
+        }
+    }
+
+    /// Says so once of a message.
+    fn hold_secret_written(&mut self) {
         let Some(writing) = &mut self.state.writing else {
             return;
         };
-        let is_news = is_secret && !writing.has_secret;
-        if is_secret {
-            writing.hold_secret();
-        }
-        writing.add(line);
+        let is_news = !writing.has_secret;
+        writing.hold_secret();
         if is_news {
             let words = SendError::SecretKey.to_string();
             self.warn(safe_line(&words) + " (nothing of this message will be sent)");
@@ -118,7 +132,7 @@ impl Conversation {
     /// A line of it is not taken, for this reason.
     pub(super) fn leave_out(&mut self, why: Safe) {
         if let Some(writing) = &mut self.state.writing {
-            writing.untaken += 1;
+            writing.leave_out();
             self.warn(Safe::from("this line is not in the message: ") + why);
         }
     }

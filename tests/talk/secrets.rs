@@ -1,0 +1,100 @@
+//! Secret keys that are pasted at a terminal, in lines.
+
+use crate::home::Home;
+use crate::program::Program;
+use crate::terminal::{sees_prompt, start};
+
+const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
+const NOT_SENT: &str = "not sent: that holds a SECRET key";
+
+fn body() -> String {
+    "b3BlbnNzaC1rZXktdjEA".repeat(3)
+}
+
+/// Bob, who listens, and Alice, who is connected to him.
+fn friends() -> (Program, Program) {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let mut person = start(alice.command(&["connect", "bob", &address.to_string()]));
+    person.said("secure: bob");
+    sees_prompt(&mut person, "bob");
+    (listener, person)
+}
+
+/// Only that first line was left out, and the second `/send` sent the key.
+#[test]
+fn a_key_whose_first_line_is_not_taken_is_known_among_several_lines() {
+    let (mut listener, mut person) = friends();
+    // A key, the mark of a paste, and what the terminal has cut: it takes 4,095 bytes of a line.
+    let cut = "x".repeat(4_095 - BEGIN.len()) + BEGIN;
+    for first in [
+        format!("\u{1b}[D{BEGIN}"),
+        format!("\u{1b}[200~{BEGIN}"),
+        cut,
+    ] {
+        person.say("/lines");
+        person.shown("bob, line 1> ");
+        person.say(&first);
+        person.said("(nothing of this message will be sent)");
+        person.say_together(&[body(), body()]);
+        person.shown("bob, line 4> ");
+        person.say("/send");
+        person.said(NOT_SENT);
+        person.say("that was a key");
+        assert!(listener.said("").ends_with("\tthat was a key"));
+        sees_prompt(&mut person, "bob");
+    }
+    person.say("/lines");
+    person.say_bytes(&[b"\xff", BEGIN.as_bytes()].concat());
+    person.said("(nothing of this message will be sent)");
+    // Of one whose beginning was not copied the end shows what it is.
+    person.say("/cancel");
+    person.say("that was a key");
+    assert!(listener.said("").ends_with("\tthat was a key"));
+    let end = "-----END OPENSSH PRIVATE KEY-----";
+    person.say_together(&["/lines", &body(), end].map(str::to_owned));
+    person.said("(nothing of this message will be sent)");
+    // A blank behind it is not seen, and means nothing.
+    person.say("/send ");
+    person.said(NOT_SENT);
+    sees_prompt(&mut person, "bob");
+    person.say("hello");
+    assert!(listener.said("").ends_with("\thello"));
+}
+
+/// The lines behind it were sent, one after the other.
+#[test]
+fn a_key_whose_first_line_is_refused_for_something_else_is_known_to_its_end() {
+    let (mut listener, mut person) = friends();
+    let latin = [b"\xfc".as_slice(), BEGIN.as_bytes()].concat();
+    for (first, refused) in [
+        (latin, "not sent: it is not text in UTF-8"),
+        (format!("@nobody {BEGIN}").into_bytes(), "nobody"),
+        (format!("/nothing {BEGIN}").into_bytes(), "nothing"),
+    ] {
+        person.say_bytes(&first);
+        person.said(refused);
+        person.say(&body());
+        person.said(NOT_SENT);
+        person.say("that was a key");
+        assert!(listener.said("").ends_with("\tthat was a key"));
+        sees_prompt(&mut person, "bob");
+    }
+}
+
+/// Behind the quote its second line was taken for none of a key.
+#[test]
+fn a_key_is_known_to_its_end_in_an_answer() {
+    let (mut listener, mut person) = friends();
+    person.say("well?");
+    assert!(listener.said("").ends_with("\twell?"));
+    sees_prompt(&mut person, "bob");
+    person.say("/reply");
+    person.shown("bob (answer)> ");
+    for line in [BEGIN, &body(), &body()] {
+        person.say(line);
+        person.said(NOT_SENT);
+    }
+    person.say("that was a key");
+    assert!(listener.said("").ends_with("> well?\\nthat was a key"));
+}
