@@ -22,6 +22,7 @@ mod protection;
 mod psk;
 mod record;
 mod stale;
+mod stamp;
 mod test_only;
 mod timestamps;
 
@@ -49,8 +50,8 @@ pub use identity::{
 pub use key_file::KeyFile;
 pub use key_text::{KeyOffer, KeyProblem, fingerprint, key_text, key_uri, short_key_text};
 pub use known_peers::{
-    Added, Damage, DamageReason, Imported, KnownPeers, LeftOut, ListFile, Peer, PeerList, Stamp,
-    Unsaved, read_list, read_list_from,
+    Added, Damage, DamageReason, Imported, KnownPeers, LeftOut, ListFile, Peer, PeerList, Unsaved,
+    read_list, read_list_from,
 };
 pub use lock::IdentityLock;
 pub use log::open_log;
@@ -60,5 +61,6 @@ pub use paths::Paths;
 pub use permissions::{mode_of, mode_of_output, private_dir};
 pub use psk::read_psk;
 pub use record::create_records;
+pub use stamp::Stamp;
 pub use test_only::is_test_only;
 pub use timestamps::reserve_timestamps;

@@ -19,9 +19,9 @@ use super::trouble::{Fault, Loss, StoreTrouble, is_damage, trouble};
 use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
-use crate::store::known_peers::Stamp;
 use crate::store::os;
 use crate::store::permissions::{Access, check_file, check_parents};
+use crate::store::stamp::Stamp;
 use crate::time::UnixTime;
 
 /// What the file says of itself.

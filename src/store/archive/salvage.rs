@@ -13,7 +13,7 @@ use super::trouble::{Fault, Loss, StoreTrouble, trouble};
 use super::view::View;
 use crate::crypto::StaticSecret;
 use crate::store::error::{Error, ErrorKind, Operation};
-use crate::store::known_peers::Stamp;
+use crate::store::stamp::Stamp;
 use crate::text::Words;
 
 /// What can be read of a store, to be exported.

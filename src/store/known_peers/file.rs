@@ -1,10 +1,10 @@
 //! The file of known-peers: read if it is safe, changed under a lock, replaced as a whole.
 
-use std::fs::{self, Metadata, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -15,44 +15,8 @@ use crate::store::atomic::{
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::permissions::{Access, check_file, check_parents};
 use crate::store::stale::remove_stale;
+use crate::store::stamp::Stamp;
 use crate::store::{lock, os};
-
-/// What a file looks like from outside; differs after every save, and after an edit in place
-/// unless that leaves length and time as they were.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stamp(Option<Seen>);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Seen {
-    modified: Option<SystemTime>,
-    len: u64,
-    number: u64,
-}
-
-impl Stamp {
-    /// Looks at a file without reading it; a missing file has a stamp of its own.
-    #[must_use]
-    pub fn of(path: &Path) -> Self {
-        fs::metadata(path).map_or(Self(None), |metadata| Self::from_metadata(&metadata))
-    }
-
-    /// That of a list which is in no file and was changed so often.
-    pub(super) const fn of_change(number: u64) -> Self {
-        Self(Some(Seen {
-            modified: None,
-            len: 0,
-            number,
-        }))
-    }
-
-    fn from_metadata(metadata: &Metadata) -> Self {
-        Self(Some(Seen {
-            modified: metadata.modified().ok(),
-            len: metadata.len(),
-            number: os::file_number(metadata),
-        }))
-    }
-}
 
 impl KnownPeers {
     /// Reads the file, every line of it; no file means nobody. One without a byte is none that we wrote: an editor on a full

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::file::Stamp;
-use super::{Error, KnownPeers};
+use super::{Error, KnownPeers, Stamp};
 use crate::store::atomic::Disk;
 use crate::store::error::Operation;
 

@@ -40,13 +40,14 @@ use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
 use super::key_text::{check_somebodys, key_text};
+use super::stamp::Stamp;
 use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};
 
 pub use self::addresses::Added;
 pub use self::exchange::{Imported, LeftOut};
-pub use self::file::{Stamp, read_list, read_list_from};
+pub use self::file::{read_list, read_list_from};
 pub use self::line::DamageReason;
 #[cfg(test)]
 pub(crate) use self::line::parsed_for_testing_only;
