@@ -287,7 +287,8 @@ pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
 }
 
 /// Makes a directory and its missing parents, for this user only. A power cut takes none of them once `sync` has synced the
-/// directory that each lies in; if that fails they are taken away again.
+/// directory that each lies in; if that fails they are taken away again. One that is there already is not synced: a run that
+/// was killed right after it had made that may have left it so.
 fn make_directory(
     directory: &Path,
     mut sync: impl FnMut(&Path) -> io::Result<()>,
@@ -304,9 +305,15 @@ fn make_directory(
     })
 }
 
-/// Syncs a directory. One in which its user may make something and read nothing cannot be opened for that.
+/// Syncs a directory.
 fn confirm(directory: &Path) -> io::Result<()> {
-    match os::sync_dir(directory) {
+    unless_unreadable(os::sync_dir(directory))
+}
+
+/// A directory in which its user may make something and read nothing cannot be opened to be synced: what was made there is
+/// there all the same.
+fn unless_unreadable(synced: io::Result<()>) -> io::Result<()> {
+    match synced {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
     }
@@ -327,8 +334,9 @@ pub(super) fn parent(path: &Path) -> &Path {
     }
 }
 
+/// Syncs the directory that a file lies in, as [`confirm`] does.
 pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
-    os::sync_dir(parent(path))
+    confirm(parent(path))
 }
 
 fn create_in_place(path: &Path, content: &[u8], access: Access) -> io::Result<()> {

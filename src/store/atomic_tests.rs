@@ -118,6 +118,25 @@ fn a_directory_is_not_made_where_a_link_leads_to_nothing() {
     create_parent(&home.path().join("below/k")).unwrap();
 }
 
+/// A store was made there, and taken away again at every start.
+#[test]
+fn a_directory_that_cannot_be_read_needs_no_sync_and_each_other_failure_counts() {
+    let failed = |kind: io::ErrorKind| unless_unreadable(Err(kind.into()));
+    assert!(failed(io::ErrorKind::PermissionDenied).is_ok());
+    assert!(failed(io::ErrorKind::StorageFull).is_err());
+}
+
+/// Root can read every directory.
+#[cfg(unix)]
+#[test]
+fn a_file_in_a_directory_that_its_user_cannot_read_counts_as_synced() {
+    let home = tempfile::tempdir().unwrap();
+    os::testing::set_mode(home.path(), 0o300);
+    let synced = sync_parent(&home.path().join("store"));
+    os::testing::set_mode(home.path(), 0o700);
+    synced.unwrap();
+}
+
 /// An identity that was synced was gone with its directory.
 #[test]
 fn each_directory_that_is_made_is_synced_in_the_one_it_lies_in() {
