@@ -94,17 +94,18 @@ fn guessed(args: &[OsString]) -> Result<Globals, clap::Error> {
 }
 
 /// Without a command: the people who are known, on a screen, in lines or as events; a guide for whoever has no identity
-/// yet. Without a terminal, too: what a pipe says is for somebody, and nobody is named.
+/// yet. Without a terminal at both ends, too: what a pipe says is for somebody, and nobody is named; and whoever has the output
+/// go elsewhere is not there to be called.
 fn alone(globals: &Globals, out: &Out) -> Result<ExitCode, Error> {
     if globals.json {
         return talk::open(&Context::new(globals, out)?);
     }
     let context = match Context::new(globals, out) {
         // The guide needs no file.
-        Err(_) if !talk::has_typist() => return guide(globals, out),
+        Err(_) if !talk::has_terminal() => return guide(globals, out),
         context => context?,
     };
-    if !talk::wants_screen(&context)? && !talk::has_typist() {
+    if !talk::wants_screen(&context)? && !talk::has_terminal() {
         return guide(globals, out);
     }
     match talk::open(&context) {

@@ -242,6 +242,16 @@ fn keys_in_a_line_are_not_sent_and_what_was_typed_beside_them_is_shown() {
     assert!(listener.said("").ends_with("\tdinner at eight?"));
 }
 
+/// It listened, and called everybody.
+#[test]
+fn alone_with_its_output_elsewhere_it_prints_a_guide() {
+    let home = Home::new();
+    let ended = Program::typed_at(home.command(&[])).end();
+    assert_eq!((ended.code, ended.told.as_str()), (Some(0), ""));
+    let guide = "securechat - private chat between two terminals";
+    assert!(ended.rest.starts_with(guide), "{}", ended.rest);
+}
+
 /// A guide was printed, which said that it was the full screen.
 #[test]
 fn alone_in_lines_it_calls_everybody_whose_address_is_saved() {

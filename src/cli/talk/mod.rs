@@ -43,7 +43,7 @@ pub(super) use self::record::{check as check_records, check_unrecorded, warn_unc
 pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
 pub(super) use self::status::{PeerStatus, Status, TurnedAway};
-pub(super) use self::terminal::{by_terminal, has_typist, moves_cursor, through, wants_screen};
+pub(super) use self::terminal::{by_terminal, has_terminal, moves_cursor, through, wants_screen};
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

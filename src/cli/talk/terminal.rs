@@ -42,6 +42,11 @@ pub(in crate::cli) fn has_typist() -> bool {
     stdin().is_terminal()
 }
 
+/// Whether what is said there is shown there, too.
+pub(in crate::cli) fn has_terminal() -> bool {
+    has_typist() && stdout().is_terminal()
+}
+
 /// What is in the way of a whole screen.
 fn obstacle() -> Option<&'static str> {
     if !has_typist() {
