@@ -49,8 +49,8 @@ The prompt shows to whom a line goes, and changes by itself only from nobody to
 the first who comes. Typed text is not repeated behind a new prompt. Arrow keys
 do nothing in lines: a line with one in it is not sent, and shown without it.
 Of a line beyond 4,095 bytes (macOS: 1,023) a terminal drops the rest without a
-word: one that may have lost something so is not sent. A file has no such bound:
-securechat send NAME - < FILE
+word: one that fills that is not sent, but after a Backspace nothing shows it.
+A file has no such bound: securechat send NAME - < FILE
 
   @NAME TEXT   to NAME, and later lines too   //TEXT, @@TEXT   say /TEXT, @TEXT
   /peers       who is there                   /status          how things stand

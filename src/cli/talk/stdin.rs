@@ -216,7 +216,8 @@ fn wait_for_input() -> io::Result<()> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// Whether a line fills what the terminal takes of one: whether more was typed nobody can say.
+/// Whether a line fills what the terminal takes of one: whether more was typed nobody can say. Nor is it known of a line
+/// that was filled, and then made shorter by a Backspace.
 pub(super) fn fills_terminal(line: &[u8]) -> bool {
     line.len() == TERMINAL_LINE_LEN && puts_lines_together()
 }
