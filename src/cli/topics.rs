@@ -378,8 +378,10 @@ JSON
 
 With --json data is JSON, one object a line, safe to print and exact.
 
-  securechat peers list --json      also peers show, history, keygen, pubkey,
-                                    key show, status, send, ping, doctor
+  securechat peers list --json      also peers show, key show, key fingerprint,
+                                    history show, history search,
+                                    history export, keygen, pubkey, status,
+                                    send, ping, doctor
   securechat listen --json          events on standard output, requests from
   securechat connect bob --json     standard input:
     {\"cmd\":\"send\",\"id\":1,\"peer\":\"bob\",\"text\":\"hi\"}
@@ -441,10 +443,22 @@ mod tests {
         let documented = include_str!("../../docs/json.md");
         let (_, list) = documented.split_once("print it as JSON: ").unwrap();
         let (list, _) = list.split_once("; ").unwrap();
-        for command in list.split(',').map(|it| it.trim().trim_matches('`')) {
-            let command = command.split([' ', '|']).next().unwrap();
-            assert!(JSON.contains(command), "{command}");
-        }
+        let documented = list.split(',').flat_map(|it| {
+            // `history show|search` is two.
+            let command = it.trim().trim_matches('`');
+            let (first, last) = command.rsplit_once(' ').unwrap_or(("", command));
+            last.split('|').map(move |it| format!("{first} {it}"))
+        });
+        let mut documented: Vec<String> = documented.map(|it| it.trim().to_owned()).collect();
+        documented.push("send".to_owned());
+        let (_, named) = JSON.split_once("  securechat ").unwrap();
+        let (named, _) = named.split_once("  securechat ").unwrap();
+        let named = named.replace("--json      also", ",");
+        let named = named.split(',').map(str::split_whitespace);
+        let mut named: Vec<String> = named.map(|it| it.collect::<Vec<_>>().join(" ")).collect();
+        documented.sort();
+        named.sort();
+        assert_eq!(named, documented);
     }
 
     #[test]
