@@ -116,6 +116,13 @@ impl Endpoint {
         is_new
     }
 
+    /// Whether a peer is called at these addresses already, as soon as it is called.
+    #[must_use]
+    pub fn is_called_at(&self, peer: PeerId, addresses: &[SocketAddr]) -> bool {
+        let peer = self.peers.get(&peer);
+        peer.is_some_and(|peer| peer.is_called_at(addresses))
+    }
+
     /// Calls a peer no more at addresses of which `is_gone` says so, unless that is where it was last. Without another one the
     /// attempts that are under way end; those that are out may yet be answered.
     pub fn forget_addresses(&mut self, peer: PeerId, is_gone: impl Fn(&SocketAddr) -> bool) {

@@ -62,6 +62,13 @@ impl Endpoint {
         }
     }
 
+    /// As [`Endpoint::seek`], for a peer of whom an address is new. Does nothing for one for whom no session is sought.
+    pub fn seek_elsewhere(&mut self, peer: PeerId, now: Instant) {
+        if self.peers.get(&peer).is_some_and(|peer| peer.pending) {
+            self.seek(peer, now);
+        }
+    }
+
     /// As [`Endpoint::seek`], for a peer that has just left: it is called a moment later, and more and more rarely as long as
     /// it leaves again and receipts nothing, so that it does not make us call in a circle. Does nothing for one that has ended the
     /// session in another way since, or has refused us: events may be taken long after what they tell of.

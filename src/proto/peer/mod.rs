@@ -209,8 +209,7 @@ impl Peer {
     /// Puts `addresses` in front of those known; the first [`MAX_ADDRESSES`] are kept. Whether one of them was none of those
     /// that are called.
     pub(super) fn learn_addresses(&mut self, addresses: &[SocketAddr]) -> bool {
-        let is_called = |it: &SocketAddr| self.addresses.contains(it);
-        let is_news = !addresses.iter().take(MAX_ADDRESSES).all(is_called);
+        let is_news = !self.is_called_at(addresses);
         let known = core::mem::take(&mut self.addresses);
         for address in addresses.iter().copied().chain(known) {
             if !self.addresses.contains(&address) && self.addresses.len() < MAX_ADDRESSES {
@@ -219,6 +218,12 @@ impl Peer {
         }
         self.addresses.shrink_to_fit();
         is_news
+    }
+
+    /// Whether it is called at all of these already that it would be called at.
+    pub(super) fn is_called_at(&self, addresses: &[SocketAddr]) -> bool {
+        let is_called = |it: &SocketAddr| self.addresses.contains(it);
+        addresses.iter().take(MAX_ADDRESSES).all(is_called)
     }
 
     /// There may be something to send.

@@ -1,6 +1,7 @@
 //! Where somebody is called: where known-peers says, where a program does, and where a look-up leads.
 
 use super::*;
+use crate::cli::talk::conversation::typing::Author;
 
 #[test]
 fn an_address_that_a_program_names_is_called_while_another_is_looked_up() {
@@ -68,6 +69,29 @@ fn an_address_that_is_taken_out_is_not_tried_any_more() {
     );
     assert_eq!(change(&mut talk, " addr=chat.example.org:9"), named(old));
     assert_eq!(change(&mut talk, ""), None);
+}
+
+/// It was called nowhere until the next message, since the attempts at the former one had ended.
+#[test]
+fn what_waits_for_somebody_is_tried_at_once_where_it_is_now() {
+    let home = tempfile::tempdir().unwrap();
+    let line = |addresses: &str| format!("bob {}{addresses}\n", key_text(&BOB));
+    let (mut talk, _program) = conversation(home.path(), &line(" addr=127.0.0.1:9"), LISTEN);
+    talk.prepare(BOB, "it waits".into(), Author::Line).unwrap();
+    talk.say_batch().unwrap();
+    let change = |talk: &mut Conversation, addresses: &str| {
+        std::fs::write(home.path().join("known-peers"), line(addresses)).unwrap();
+        let read = talk.profile.contacts.read_again();
+        talk.take_over(read).unwrap();
+        let is_called = talk.status(BOB).unwrap().unwrap().tries > 0;
+        is_called.then(|| called_at(talk).unwrap().to_string())
+    };
+    let named = |address: &str| Some(address.to_owned());
+    assert_eq!(change(&mut talk, ""), None);
+    assert_eq!(change(&mut talk, " addr=127.0.0.2:9"), named("127.0.0.2:9"));
+    assert_eq!(change(&mut talk, " addr=127.0.0.3:9"), named("127.0.0.3:9"));
+    talk.hang_up(BOB).unwrap();
+    assert_eq!(change(&mut talk, " addr=127.0.0.4:9"), None, "hung up on");
 }
 
 #[test]
