@@ -260,21 +260,19 @@ impl Contacts {
         same: bool,
         day: Day,
     ) -> Result<bool, store::Error> {
-        let mut is_noted = false;
         self.update(|known| {
             let name = known.find_key(peer).map(|peer| peer.name().to_string());
             let Some(name) = name else {
-                return Ok(());
+                return Ok(false);
             };
-            is_noted = true;
             if same {
                 known.check_not_revoked(peer)?;
-                known.set_verified(&name, Some(day))
+                known.set_verified(&name, Some(day))?;
             } else {
-                known.set_differed(&name, day)
+                known.set_differed(&name, day)?;
             }
-        })?;
-        Ok(is_noted)
+            Ok(true)
+        })
     }
 
     /// Notes that words differed, if nobody has decided since: then the peer is gone, or verified on
@@ -520,7 +518,8 @@ impl Changes {
     }
 
     /// Ends the sessions of those who are gone, whose messages fail, and takes in the others. What waits for
-    /// somebody about whom has been decided goes out. Returns those who begin anew with another shared secret: nothing is
+    /// somebody about whom has been decided goes out, and what waits for somebody who has another address is tried there at
+    /// once. Returns those who begin anew with another shared secret: nothing is
     /// left of what was tried with them.
     pub(super) fn apply(self, messenger: &mut Messenger, now: Instant) -> Vec<PeerId> {
         for key in self.revoked {

@@ -272,3 +272,16 @@ fn a_change_that_the_disk_has_not_confirmed_counts() {
     contacts.update(|known| known.remove("dave")).unwrap_err();
     assert!(contacts.take_unconfirmed().is_none(), "nothing was changed");
 }
+
+/// The change is made anew in what an editor has saved meanwhile.
+#[test]
+fn a_comparison_is_not_noted_on_a_line_that_was_taken_out_meanwhile() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("known-peers");
+    let bob = PeerId::new([2; 32]);
+    let day: Day = "2026-11-28".parse().unwrap();
+    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+    let list = PeerList::emptied_for_testing_only(path);
+    let mut contacts = Contacts::load(list, false).unwrap();
+    assert!(!contacts.note_comparison(&bob, true, day).unwrap());
+}
