@@ -1,5 +1,6 @@
 //! Programs that talk through it: events and requests with `--json`.
 
+use std::io::{BufRead, BufReader};
 #[cfg(target_os = "linux")]
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 #[cfg(target_os = "linux")]
 use crate::beside::fill;
-use crate::home::{Home, check};
+use crate::home::{Home, check, free_port};
 #[cfg(target_os = "linux")]
 use crate::program::until;
 use crate::program::{Ended, Program};
@@ -307,6 +308,28 @@ fn a_reader_that_has_left_is_the_end_and_an_error() {
     let mut again = alice.start(&["connect", "bob", &address]);
     again.told("secure: bob");
     check(&mut again, &mut listener);
+}
+
+/// That they wait was said nowhere: an event could not be read, and people were told nothing.
+#[test]
+fn what_is_not_delivered_is_told_where_nobody_reads_events_any_more() {
+    let (alice, _) = Home::friends();
+    let nobody = free_port().to_string();
+    let connect = alice.command(&["connect", "bob", &nobody, "--json", "--retry"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut program = Program::writing_to(connect, writer);
+    let send = json!({ "cmd": "send", "id": 1, "peer": "bob", "text": "it waits" });
+    ask(&mut program, &send);
+    let lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let events = lines.map(|line| parse(&line));
+    let mut answers = events.filter(|event| event["type"] == "answer");
+    assert_eq!(answers.next().unwrap()["id"], json!(1));
+    drop(answers);
+    ask(&mut program, &json!({ "cmd": "status", "id": 2 }));
+    let ended = program.end();
+    ended.failed(1, "SC24");
+    let words = "warning: 1 message is kept and will be sent next time bob is reachable";
+    assert!(ended.told.contains(words), "{}", ended.told);
 }
 
 #[test]

@@ -103,6 +103,13 @@ impl Conversation {
         match end {
             Err(Error::NotDelivered(_)) => end,
             Ok(ExitCode::Done) if self.is_piped() => Err(self.not_delivered(End::Left)),
+            Err(Error::NobodyReads) if self.face.is_events() => {
+                // No event reaches anybody any more.
+                for words in self.undelivered_words() {
+                    self.out.warn(&words);
+                }
+                end
+            }
             Ok(_) | Err(_) => {
                 for words in self.undelivered_words() {
                     self.warn(words);
