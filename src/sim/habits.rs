@@ -6,6 +6,7 @@ use crate::chat::{Client, MemoryOutbox, Policy, RejectReason};
 use crate::chat::{Name, State};
 use crate::chat::{OUTBOX_MAX_BYTES, OUTBOX_MAX_MESSAGES};
 use crate::id::PeerId;
+use crate::proto::limits::MESSAGE_MAX_LEN;
 use crate::sim::rng::SimRng;
 use crate::time::Instant;
 
@@ -40,6 +41,15 @@ impl Default for Habits {
 }
 
 impl Habits {
+    /// The longest message that is announced to peers.
+    pub(super) const fn announced(&self) -> usize {
+        if self.announces_all {
+            MESSAGE_MAX_LEN
+        } else {
+            self.policy.largest
+        }
+    }
+
     pub(super) fn client(&self, seed: [u8; 32], now: Instant) -> Client {
         let outbox = MemoryOutbox::with_bounds(seed, self.outbox_messages, self.outbox_bytes);
         Client::new(self.policy, Box::new(outbox), seed, now)

@@ -130,17 +130,17 @@ impl Judge {
         };
     }
 
-    /// A node has been asked to send, and has answered. `body`: what it was asked to send.
+    /// A node has been asked to send to another, and has answered. `body`: what it was asked to send.
     pub(super) fn on_send(
         &mut self,
         node: &Node,
-        to: PeerId,
+        to: &Node,
         body: &[u8],
         answer: Result<Name, SendError>,
         now: Instant,
     ) {
-        let way = (node.id(), to);
-        let crime = self.misjudged(node, way, body.len(), answer);
+        let way = (node.id(), to.id());
+        let crime = self.misjudged(node, to, body.len(), answer);
         if let Ok(name) = answer {
             let outbox = self.outboxes.entry(way).or_default();
             outbox.waiting.insert(name);
@@ -157,18 +157,19 @@ impl Judge {
             };
             self.accounts.insert((way, name), account);
         }
-        self.charge(node, to, now, crime);
+        self.charge(node, to.id(), now, crime);
     }
 
     /// *bounds*: what may be sent is accepted, and nothing else.
     fn misjudged(
         &self,
         node: &Node,
-        way: Way,
+        to: &Node,
         len: usize,
         answer: Result<Name, SendError>,
     ) -> Option<String> {
-        let habits = node.habits();
+        let (habits, way) = (node.habits(), (node.id(), to.id()));
+        let announced = to.habits().announced();
         let (held, bytes) = self
             .outboxes
             .get(&way)
@@ -178,7 +179,9 @@ impl Judge {
         let is_right = match answer {
             Ok(_) => !(is_long || is_full || is_heavy),
             Err(SendError::TooLarge { .. }) => is_long,
-            Err(SendError::TooLargeForPeer { largest, .. }) => len > largest,
+            Err(SendError::TooLargeForPeer { largest, .. }) => {
+                largest == announced && len > announced
+            }
             Err(SendError::Outbox(OutboxError::TooMany)) => is_full,
             Err(SendError::Outbox(OutboxError::TooMuch)) => is_heavy,
             Err(SendError::UnknownContact) => !node.trusts(way.1),

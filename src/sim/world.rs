@@ -276,8 +276,8 @@ impl World {
         };
         let node = self.node_mut(from);
         let answer = node.with_messenger(now, |m, now| m.send(peer.into(), draft, now))?;
-        self.judge
-            .on_send(at(&self.nodes, from), peer, &body, answer, now);
+        let [node, other] = [from, to].map(|id| at(&self.nodes, id));
+        self.judge.on_send(node, other, &body, answer, now);
         self.settle(from);
         Some(answer)
     }

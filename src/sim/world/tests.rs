@@ -60,6 +60,23 @@ fn the_judge_sees_a_state_that_goes_back_or_has_no_cause() {
     assert!(expired.contains("without a cause"), "{expired}");
 }
 
+/// It went by the bound that the answer itself names.
+#[test]
+fn the_judge_sees_that_what_the_other_takes_is_refused_as_too_long_for_it() {
+    let pair = Pair::connected(1);
+    let [node, other] = [pair.a, pair.b].map(|it| pair.node(it));
+    let refused = |len: usize, largest: usize| {
+        let mut judge = Judge::default();
+        let answer = Err(SendError::TooLargeForPeer { len, largest });
+        judge.on_send(node, other, &vec![b'x'; len], answer, pair.now());
+        judge.violations().concat()
+    };
+    let most = other.habits().policy.largest;
+    assert_eq!(refused(most + 1, most), "");
+    let verdict = refused(10, 9);
+    assert!(verdict.contains("TooLargeForPeer"), "{verdict}");
+}
+
 #[test]
 fn the_judge_lets_pass_what_is_right() {
     let taken = verdict(true, |_| (), What::Decided(Decision::Take));
