@@ -158,9 +158,27 @@ impl Conversation {
         } else if writing.lines == 0 {
             self.warn("nothing was written (nothing was sent)".into());
         } else {
-            return self.say_or_answer(writing.peer, writing.text.into_bytes());
+            return self.say_written(writing);
         }
         Ok(None)
+    }
+
+    /// Says it. What is refused stays as it is: nobody types many lines twice.
+    fn say_written(&mut self, writing: Writing) -> Result<Option<ExitCode>, Error> {
+        if let Some(end) = self.say_batch_before_another()? {
+            return Ok(Some(end));
+        }
+        let (before, waiting) = (self.state.sent.said(), self.state.pending.len());
+        let text = writing.text.clone().into_bytes();
+        if let Some(end) = self.say_or_answer(writing.peer, text)? {
+            return Ok(Some(end));
+        }
+        let end = self.say_batch()?;
+        if self.state.sent.said() == before && self.state.pending.len() == waiting {
+            self.state.writing = Some(writing);
+            self.warn("it is still here: /send tries again, /cancel drops it".into());
+        }
+        Ok(end)
     }
 
     fn cancel_written(&mut self) {
@@ -188,4 +206,54 @@ impl Conversation {
 fn filling() -> Safe {
     let words = Safe::from("a terminal drops what a line has beyond ") + TERMINAL_LINE_LEN;
     words + " bytes, as this one may have had"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::streams;
+    use crate::cli::talk::conversation::Typist;
+    use crate::cli::talk::face::Face;
+    use crate::cli::talk::goal::Goal;
+    use crate::cli::talk::profile::tests::{context, network};
+    use crate::cli::talk::stdin::Lines;
+    use crate::plain::{Form, Printer};
+    use crate::store::key_text;
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+
+    /// What somebody types in, who knows bob.
+    fn conversation(home: &Path) -> Conversation {
+        let context = context(home);
+        let bob = format!("# known\nbob {}\n", key_text(&BOB));
+        std::fs::write(context.paths.known_peers(), bob).unwrap();
+        let (network, goal) = (network(&context), Goal::Listen { once: None });
+        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
+        let typist = Typist::Person { sees_prompt: false };
+        let ends = (Face::Service(printer), typist, Lines::none());
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into())
+    }
+
+    /// All of it had to be typed again.
+    #[test]
+    fn several_lines_that_are_refused_can_be_sent_once_that_is_mended() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        talk.state.writing = Some(Writing::to(BOB));
+        for line in ["one", "two"] {
+            talk.write_line(line.as_bytes()).unwrap();
+        }
+        talk.change_peers(|known| known.remove("bob")).unwrap();
+        talk.write_line(SEND).unwrap();
+        assert!(talk.is_writing() && talk.state.sent.said() == 0);
+        talk.change_peers(|known| known.add("bob", &BOB, &[]))
+            .unwrap();
+        talk.write_line(SEND).unwrap();
+        assert!(!talk.is_writing() && talk.state.sent.said() == 1);
+        let kept = talk.state.backlog.nth(BOB, 1).unwrap();
+        assert_eq!(kept.text, "one\ntwo");
+    }
 }
