@@ -14,6 +14,12 @@ fn confirm(bot: &mut Client, message: &Value) -> Value {
     bot.ask("confirm", &named)["confirmed"].clone()
 }
 
+/// Makes sure that the daemon hears of what came here that it was written before it hears anything else: the thread that
+/// writes it says so before it writes the next answer.
+fn is_told_to_be_written(client: &mut Client) {
+    client.ask("hello", &json!({}));
+}
+
 /// A message counted as heard once it was in the socket: a bot that crashed over it never saw it again.
 #[test]
 fn what_a_bot_has_not_confirmed_comes_again_to_the_next_one_and_is_marked() {
@@ -26,6 +32,7 @@ fn what_a_bot_has_not_confirmed_comes_again_to_the_next_one_and_is_marked() {
     let done = bot.event("message");
     let not_done = bot.event("message");
     assert_eq!(not_done.get("again"), None);
+    // By its answer the daemon has been told that both were written.
     assert_eq!(confirm(&mut bot, &done), json!(true));
     assert_eq!(confirm(&mut bot, &done), json!(false), "it was before");
     // It has crashed.
@@ -64,10 +71,12 @@ fn who_does_not_confirm_takes_nothing_from_who_does_and_all_that_is_left() {
     person.say("for the bot");
     bot.event("message");
     other.event("message");
+    is_told_to_be_written(&mut bot);
     drop((bot, other));
     let mut next = Client::of(&alice);
     assert_eq!(next.ask("subscribe", &json!({}))["unheard"], json!(1));
     assert_eq!(next.event("message")["again"], json!(true));
+    is_told_to_be_written(&mut next);
     until("it counts as heard", || {
         (confirming(&alice).1 == json!(0)).then_some(())
     });
