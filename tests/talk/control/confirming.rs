@@ -87,13 +87,14 @@ fn nothing_is_confirmed_where_somebody_else_is_told() {
     let (alice, _) = Home::friends();
     let (_listener, _) = alice.listen(&[]);
     let mut client = Client::of(&alice);
-    client.request("subscribe", &json!({ "confirm": true }));
-    let refused = client.answer()["error"].to_string();
-    assert!(
-        refused.contains("only a daemon leaves it to others what they have heard"),
-        "{refused}"
-    );
-    client.request("confirm", &json!({ "peer": "bob", "message": "x" }));
-    let refused = client.answer()["error"].to_string();
-    assert!(refused.contains("is no name of a message"), "{refused}");
+    let named = json!({ "peer": "bob", "message": "0000000000000abc-5" });
+    let subscribe = json!({ "confirm": true });
+    for (method, params) in [("subscribe", subscribe), ("confirm", named)] {
+        client.request(method, &params);
+        let refused = client.answer()["error"].to_string();
+        assert!(
+            refused.contains("only a daemon leaves it to others what they have heard"),
+            "{method}: {refused}"
+        );
+    }
 }

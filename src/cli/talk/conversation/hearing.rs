@@ -20,9 +20,8 @@ impl Conversation {
         client: Option<&Client>,
         subscribe: Subscribe,
     ) -> Result<Value, Error> {
-        if subscribe.confirm && !self.face.is_service() {
-            let reason = SHOWN_HERE.into();
-            return Err(Error::BadRequest { reason });
+        if subscribe.confirm {
+            self.check_not_shown_here()?;
         }
         let unheard = client.map_or(0, |client| {
             self.programs.subscribe(client.clone(), subscribe.confirm)
@@ -30,8 +29,17 @@ impl Conversation {
         Ok(json!({ "unheard": unheard }))
     }
 
+    fn check_not_shown_here(&self) -> Result<(), Error> {
+        if self.face.is_service() {
+            return Ok(());
+        }
+        let reason = SHOWN_HERE.into();
+        Err(Error::BadRequest { reason })
+    }
+
     /// A program says that it has heard a message, and is done with it.
     pub(super) fn confirm(&mut self, confirm: &Confirm) -> Result<Value, Error> {
+        self.check_not_shown_here()?;
         let name = message_called(&confirm.message)?;
         let contact = self.contact_called(Some(&confirm.peer))?;
         let heard = contact.and_then(|contact| self.programs.confirmed(contact, name));
