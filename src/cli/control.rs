@@ -82,7 +82,7 @@ impl Running {
     /// as many clients as it serves, has to answer; more than nothing.
     ///
     /// # Errors
-    /// SC41; SC02 if others could have put it there; what reading the identity says, but for what needs its passphrase.
+    /// If it is in none of its places: SC41 of one that has something else; SC02 if others could have put it there; what reading the identity says, but for what needs its passphrase.
     pub(super) fn find(context: &Context, patience: Duration) -> Result<Option<Self>, Error> {
         if !IS_SUPPORTED {
             return Ok(None);
@@ -92,15 +92,18 @@ impl Running {
         };
         let usual = context.paths.control(&own);
         let is_held = || holder(&context.paths.lock(&own)).is_some();
+        let mut failure = None;
         for path in context.paths.controls(&own) {
             match Self::find_at(&path, &own, patience, is_held) {
                 Ok(None) => {}
                 // No program of ours takes a directory in which others could have put it.
                 Err(Error::Store(_)) if path != usual => {}
+                // It may be in another place yet.
+                Err(error) => failure = failure.or(Some(error)),
                 found => return found,
             }
         }
-        Ok(None)
+        failure.map_or(Ok(None), Err)
     }
 
     /// Asks whoever serves this socket until it answers, or nobody has the identity any more (`is_held`): a program that ends

@@ -228,9 +228,20 @@ fn a_program_that_was_started_without_a_session_is_found_from_one() {
         .args(["daemon", "127.0.0.1:0"]);
     let mut daemon = Program::start(command);
     daemon.told("listening on");
-    let status = in_session(&["status"]).end();
-    let words = "  listening on: 127.0.0.1:";
-    assert!(status.rest.contains(words), "{}", status.transcript);
+    let is_found = || {
+        let status = in_session(&["status"]).end();
+        let words = "  listening on: 127.0.0.1:";
+        assert!(status.rest.contains(words), "{}", status.transcript);
+    };
+    is_found();
+    // Nor does what others could have put into the usual place hide it.
+    let usual = user.path().join("session/securechat");
+    fs::create_dir_all(&usual).unwrap();
+    fs::set_permissions(&usual, fs::Permissions::from_mode(0o777)).unwrap();
+    let _others = UnixListener::bind(usual.join("ctl.sock")).unwrap();
+    is_found();
+    daemon.kill();
+    in_session(&["status"]).end().failed(5, "SC02");
 }
 
 /// It was said that no program runs.
