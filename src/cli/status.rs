@@ -17,10 +17,7 @@ use crate::store::{Day, HostPort, KnownPeers, Peer, key_text};
 use crate::text::{Safe, safe_line};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {
-    let mut status = match Running::find(context, PATIENCE)? {
-        Some(mut running) => running.ask("status", Params::default(), Duration::ZERO)?,
-        None => of_files(context)?,
-    };
+    let mut status = settled(|| look(context))?;
     if let Some(name) = &args.peer {
         let known = KnownPeers::load(&context.paths.known_peers())?;
         // Somebody who is met but not saved is known to the program only.
@@ -45,6 +42,21 @@ pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Erro
         context.out.data(&line)?;
     }
     Ok(ExitCode::Done)
+}
+
+/// How things stand, by the program that runs if one does.
+fn look(context: &Context) -> Result<Status, Error> {
+    match Running::find(context, PATIENCE)? {
+        Some(mut running) => running.ask("status", Params::default(), Duration::ZERO),
+        None => of_files(context),
+    }
+}
+
+/// Looks once more if somebody has the identity open who cannot be asked: a command that is over by now, or a program that has
+/// begun to listen.
+fn settled(mut look: impl FnMut() -> Result<Status, Error>) -> Result<Status, Error> {
+    let status = look()?;
+    if status.held { look() } else { Ok(status) }
 }
 
 /// Where the socket of a program was looked for.
@@ -283,6 +295,22 @@ fn bytes(count: u64) -> Safe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A command that had the identity open for a moment was said to be one that nobody can ask.
+    #[test]
+    fn who_has_the_identity_open_for_a_moment_is_not_told_of() {
+        let looks = |held: &[bool]| {
+            let mut found = held.iter().map(|held| Status {
+                held: *held,
+                ..Status::default()
+            });
+            let status = settled(|| Ok(found.next().unwrap())).unwrap();
+            (status.held, found.count())
+        };
+        assert_eq!(looks(&[true, false]), (false, 0));
+        assert_eq!(looks(&[true, true, false]), (true, 1));
+        assert_eq!(looks(&[false, true]), (false, 1));
+    }
 
     #[test]
     fn sizes_and_times_are_short() {
