@@ -8,13 +8,13 @@ use crate::cli::args::StatusArgs;
 use crate::cli::control::{Params, Running};
 use crate::cli::history;
 use crate::cli::json::{self, Versioned};
-use crate::cli::talk::{PeerStatus, Status, TurnedAway};
+use crate::cli::talk::{PeerStatus, Status, TurnedAway, Unheard};
 use crate::cli::turn::{PATIENCE, holder};
 use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
 use crate::store::{Day, HostPort, KnownPeers, Peer, key_text};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, count_messages, safe_line};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {
     let mut status = settled(|| look(context))?;
@@ -192,6 +192,9 @@ fn lines(status: &Status, places: &[PathBuf], out: &Out) -> Vec<Safe> {
     if let Some(calls) = &status.turned_away {
         lines.push(Safe::from("  ") + turned_away(calls));
     }
+    if let Some(unheard) = &status.unheard {
+        lines.push(Safe::from("  ") + not_heard(unheard));
+    }
     if let Some(path) = &status.key_log {
         lines.push(Safe::from("  KEYS ARE WRITTEN TO: ") + safe_line(path) + " (--trace-keys)");
     }
@@ -207,6 +210,17 @@ pub(super) fn turned_away(calls: &TurnedAway) -> Safe {
     let noun = if calls.calls == 1 { " call" } else { " calls" };
     let words = Safe::from("turned away: ") + calls.calls + noun + " of keys that are not saved";
     words + ", the last " + safe_line(&ago(calls.last_ms))
+}
+
+/// `unheard: 3 messages that no program has heard yet`.
+fn not_heard(unheard: &Unheard) -> Safe {
+    let words = Safe::from("unheard: ") + count_messages(unheard.messages);
+    let words = words + " that no program has heard yet";
+    if unheard.full {
+        words + "; what comes now waits with its sender"
+    } else {
+        words
+    }
 }
 
 fn of_peer(peer: &PeerStatus) -> Vec<Safe> {

@@ -42,7 +42,7 @@ pub(super) use self::profile::{cannot_bind, timestamps_of_run};
 pub(super) use self::record::{check as check_records, check_unrecorded, warn_uncalled};
 pub use self::request::{read_call_for_testing_only, read_line_for_testing_only};
 pub(super) use self::send::send;
-pub(super) use self::status::{PeerStatus, Status, TurnedAway};
+pub(super) use self::status::{PeerStatus, Status, TurnedAway, Unheard};
 pub(super) use self::terminal::{by_terminal, has_terminal, moves_cursor, through, wants_screen};
 
 use std::io::ErrorKind;

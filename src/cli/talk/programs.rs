@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::chat::{ContactId, Name};
 use crate::cli::json::Event;
 use crate::cli::talk::fact::{Fact, Said};
+use crate::cli::talk::status;
 use crate::control::{Client, Server, event, event_with};
 use crate::time::{Instant, UnixTime};
 
@@ -172,6 +173,12 @@ impl Programs {
         is_too_much(self.unheard.len(), self.unheard_bytes)
     }
 
+    /// What nobody has heard, for who asks how things stand.
+    pub(super) fn unheard(&self) -> Option<status::Unheard> {
+        let (messages, full) = (self.unheard.len(), self.is_full());
+        (messages > 0).then_some(status::Unheard { messages, full })
+    }
+
     /// Lets a message wait for its receipt.
     pub(super) fn leave_untaken(&mut self, contact: ContactId, name: Name) {
         self.untaken.push_back((contact, name));
@@ -300,7 +307,8 @@ mod tests {
                 assert_eq!(programs.written(token), None);
             }
         }
-        assert!(programs.is_full());
+        let (messages, full) = (UNHEARD_MAX, true);
+        assert_eq!(programs.unheard(), Some(status::Unheard { messages, full }));
         let (contact, name) = named(most);
         assert_eq!(programs.confirmed(contact, name), Some((contact, name)));
         assert_eq!(programs.confirmed(contact, name), None, "once");

@@ -24,6 +24,9 @@ pub(in crate::cli) struct Status {
     /// Calls of keys that are not saved, which were turned away since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) turned_away: Option<TurnedAway>,
+    /// Messages that nobody who listens to the daemon has heard, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) unheard: Option<Unheard>,
     /// The file that the keys of this run are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) key_log: Option<String>,
@@ -43,6 +46,13 @@ pub(in crate::cli) struct Transfer {
 pub(in crate::cli) struct TurnedAway {
     pub(in crate::cli) calls: u64,
     pub(in crate::cli) last_ms: f64,
+}
+
+/// How many messages are receipted and not heard, and whether they are so many that no other gets a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::cli) struct Unheard {
+    pub(in crate::cli) messages: usize,
+    pub(in crate::cli) full: bool,
 }
 
 /// How things stand with one peer.

@@ -35,6 +35,9 @@ fn what_a_bot_has_not_confirmed_comes_again_to_the_next_one_and_is_marked() {
     // By its answer the daemon has been told that both were written.
     assert_eq!(confirm(&mut bot, &done), json!(true));
     assert_eq!(confirm(&mut bot, &done), json!(false), "it was before");
+    let status = alice.run(&["status"]).rest;
+    let words = "\n  unheard: 1 message that no program has heard yet\n";
+    assert!(status.contains(words), "{status}");
     // It has crashed.
     drop(bot);
     let (mut next, unheard) = confirming(&alice);

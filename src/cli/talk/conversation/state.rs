@@ -32,6 +32,7 @@ impl Conversation {
                 bytes_out: traffic.bytes_out,
             }),
             turned_away: self.turned_away()?,
+            unheard: self.programs.unheard(),
             key_log: key_log.map(|path| Safe::from(path).to_string()),
         })
     }
