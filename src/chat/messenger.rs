@@ -45,8 +45,8 @@ pub struct Messenger {
 }
 
 impl Messenger {
-    /// Puts the two together. Peers are told of the longest message that the client takes. What the client's outbox brought along goes to peers that the endpoint
-    /// knows by now.
+    /// Puts the two together. Peers are told of the longest message that the client takes. What the client's outbox brought
+    /// along goes to peers that the endpoint knows by now.
     #[must_use]
     pub fn new(mut endpoint: Endpoint, client: Client, now: Instant) -> Self {
         endpoint.announce_largest_message(client.policy().largest as u64);

@@ -78,8 +78,8 @@ fn check_directory(path: &Path, place: &Place) -> Result<(), Error> {
 }
 
 impl Running {
-    /// Finds it, also one that was started in another environment; none if no program runs, or it is of another identity. `patience`: how long one that is busy, or has
-    /// as many clients as it serves, has to answer; more than nothing.
+    /// Finds it, also one that was started in another environment; none if no program runs, or it is of another identity.
+    /// `patience`: how long one that is busy, or has as many clients as it serves, has to answer; more than nothing.
     ///
     /// # Errors
     /// If it is in none of its places: SC41 of one that has something else; SC02 if others could have put it there; what reading the identity says, but for what needs its passphrase.
