@@ -176,7 +176,9 @@ impl Conversation {
         let end = self.say_batch()?;
         if self.state.sent.said() == before && self.state.pending.len() == waiting {
             self.state.writing = Some(writing);
-            self.warn("it is still here: /send tries again, /cancel drops it".into());
+            self.warn(
+                "it is still here: /send sends it once that is mended, /cancel drops it".into(),
+            );
         }
         Ok(end)
     }
