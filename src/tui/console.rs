@@ -7,9 +7,8 @@ mod imp {
     use core::fmt;
     use core::time::Duration;
     use std::io::{self, ErrorKind, PipeReader, Read, stdin};
-    use std::os::fd::{AsRawFd, RawFd};
 
-    use filedescriptor::{Error, POLLIN, poll, pollfd};
+    use filedescriptor::{AsRawFileDescriptor, Error, POLLIN, RawFileDescriptor, poll, pollfd};
     use ratatui_crossterm::crossterm::event::Event;
     use ratatui_crossterm::crossterm::terminal::size;
     use rustix::io::{Errno, read, retry_on_intr};
@@ -58,7 +57,10 @@ mod imp {
         fn wait(&mut self, end: Option<Instant>) -> io::Result<()> {
             let end = self.decoder.deadline().into_iter().chain(end).min();
             let within = end.map(|end| end.saturating_since((self.now)()));
-            let ends = [stdin().as_raw_fd(), self.resized.as_raw_fd()];
+            let ends = [
+                stdin().as_raw_file_descriptor(),
+                self.resized.as_raw_file_descriptor(),
+            ];
             let Some([keys, resized]) = ready(ends, within)? else {
                 return Ok(());
             };
@@ -106,7 +108,7 @@ mod imp {
 
     /// Which of these can be read within this time; none if a signal came.
     fn ready<const N: usize>(
-        ends: [RawFd; N],
+        ends: [RawFileDescriptor; N],
         within: Option<Duration>,
     ) -> io::Result<Option<[bool; N]>> {
         let mut ends = ends.map(|fd| pollfd {
@@ -166,7 +168,10 @@ mod imp {
         fn of_several_ends_those_are_told_that_can_be_read() {
             let (silent, _mouth) = io::pipe().unwrap();
             let (mut told, mut mouth) = io::pipe().unwrap();
-            let ends = [silent.as_raw_fd(), told.as_raw_fd()];
+            let ends = [
+                silent.as_raw_file_descriptor(),
+                told.as_raw_file_descriptor(),
+            ];
             assert_eq!(ready(ends, Some(MOMENT)).unwrap(), Some([false, false]));
             mouth.write_all(b"x").unwrap();
             assert_eq!(ready(ends, None).unwrap(), Some([false, true]));
