@@ -4,7 +4,7 @@
 const SECRETS: [&str; 3] = [
     "SECURECHAT-SECRET-KEY",
     "SECURECHAT-ENCRYPTED-KEY",
-    "AGE-SECRET-KEY-1",
+    "AGE-SECRET-KEY-",
 ];
 
 /// What the first and the last line of a key in PEM say, and those of one of PGP.
@@ -29,6 +29,24 @@ fn ends_key(line: &str) -> bool {
 /// Characters of base64 in a row that no line of a key in PEM is shorter than, but its last one: its writers break it at 64
 /// or more, and what has broken it again since hardly at fewer than these. Words that are as long are rare.
 const FULL: usize = 16;
+
+/// As many are of a key whatever stands around them: the number of a line, a name of a file, quotes of a source. Only the
+/// addresses and hashes that people send are as long, and behind the first line of a key they are hardly those.
+const LONG: usize = 40;
+
+/// How lines begin that are quoted in a mail, or come out of a comparison or a source.
+const QUOTES: [char; 8] = ['>', '|', ' ', '\t', '-', '#', '*', '"'];
+
+/// What is said of a key in PEM (RFC 1421, section 4.6) and of one of PGP (RFC 9580, section 6.2.2).
+const HEADERS: [&str; 7] = [
+    "Proc-Type",
+    "DEK-Info",
+    "Version",
+    "Comment",
+    "MessageID",
+    "Hash",
+    "Charset",
+];
 
 /// What comes line by line, each of them a message: of a key in PEM the first one alone shows what it is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,31 +100,37 @@ impl SecretLines {
 impl Within {
     /// Where the line behind this one would be, and whether this one may be of the key; none if it cannot be.
     fn after(self, line: &str) -> Option<(Self, bool)> {
-        // As it is quoted in a mail.
-        let text = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+        let text = line.trim_start_matches(QUOTES).trim_end();
         if text.is_empty() {
             return Some((self, true));
         }
-        let goes_on = line.starts_with([' ', '\t']);
-        if self == Self::Head && (goes_on || is_header(text)) {
+        if self == Self::Head && is_header(text) {
             return Some((Self::Head, true));
         }
-        let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        let mut words = text.split(|c| !is_base64(c));
+        if words.any(|word| word.len() >= LONG) {
+            return Some((Self::Body, true));
+        }
         if !text.chars().all(is_base64) {
             return None;
         }
         let is_full = text.len() >= FULL;
-        let is_last = self == Self::Body || text.ends_with('=');
+        // The check of one of PGP begins with that.
+        let is_last = self == Self::Body || text.starts_with('=') || text.ends_with('=');
         let next = if is_full { Self::Body } else { Self::Tail };
         Some((next, is_full || is_last))
     }
 }
 
-/// Whether a line can say something about a key: `DEK-Info: AES-128-CBC,00`.
+const fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+/// Whether a line says something about a key: `DEK-Info: AES-128-CBC,00`. Anything with a colon would be refused without end
+/// behind a first line that somebody only speaks of.
 fn is_header(line: &str) -> bool {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let is_named = |(name, _): (&str, &str)| !name.is_empty() && name.chars().all(is_of_name);
-    line.split_once(": ").is_some_and(is_named)
+    let name = line.split_once(':').map_or("", |(name, _)| name);
+    HEADERS.contains(&name) || name.starts_with("X-")
 }
 
 #[cfg(test)]
@@ -125,6 +149,8 @@ mod tests {
             "BEGIN RSA PRIVATE KEY-----",
             "MIIE\n-----END RSA PRIVATE KEY-----",
             "-----END PGP PRIVATE KEY BLOCK-----",
+            "AGE-SECRET-KEY-1QQQQ",
+            "AGE-SECRET-KEY-PQ-1QQQQ",
         ] {
             assert!(holds_secret(text), "{text}");
         }
@@ -205,6 +231,68 @@ mod tests {
                 let part = String::from_utf8_lossy(part);
                 assert!(filter.hold_secret(&part), "{part:?}");
             }
+        }
+    }
+
+    /// All behind the first line was sent.
+    #[test]
+    fn no_long_line_of_a_key_gets_through_out_of_a_comparison_a_search_or_a_source() {
+        let body = "MIIEpAIBAAKCAQEA+/".repeat(20);
+        for (before, after) in [
+            ("-", ""),
+            ("+", ""),
+            ("12:", ""),
+            ("id.pem-12-", ""),
+            ("id.pem:", ""),
+            ("# ", ""),
+            ("// ", ""),
+            ("    \"", "\\n\" +"),
+        ] {
+            let mut filter = SecretLines::default();
+            let begin = format!("{before}-----BEGIN RSA PRIVATE KEY-----{after}");
+            assert!(filter.hold_secret(&begin));
+            for line in body.as_bytes().chunks(64) {
+                let line = String::from_utf8_lossy(line);
+                let line = format!("{before}{line}{after}");
+                assert!(filter.hold_secret(&line), "{line:?}");
+            }
+            let end = format!("{before}-----END RSA PRIVATE KEY-----{after}");
+            assert!(filter.hold_secret(&end));
+            assert!(!filter.hold_secret("hello"));
+        }
+    }
+
+    /// The line of the check was sent behind a short one, and all behind a comment that is empty.
+    #[test]
+    fn no_line_of_a_key_of_pgp_gets_through() {
+        let full = "lQOYBGU".repeat(9);
+        let begin = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
+        let end = "-----END PGP PRIVATE KEY BLOCK-----";
+        let mut filter = SecretLines::default();
+        for line in [
+            begin,
+            "Version: 1",
+            "Comment: ",
+            "Comment:",
+            "",
+            &full,
+            &full,
+            "lQOYBGU",
+            "=njUN",
+            end,
+        ] {
+            assert!(filter.hold_secret(line), "{line:?}");
+        }
+        assert!(!filter.hold_secret("hello"));
+    }
+
+    /// Whatever had a colon or stood further right was refused without end.
+    #[test]
+    fn words_with_a_colon_behind_the_first_line_of_a_key_go() {
+        for words in ["PS: I meant that line", "INFO: ready", "  that is one"] {
+            let mut filter = SecretLines::default();
+            assert!(filter.hold_secret("it begins with -----BEGIN PRIVATE KEY-----"));
+            assert!(!filter.hold_secret(words), "{words:?}");
         }
     }
 
