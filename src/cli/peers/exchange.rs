@@ -91,7 +91,7 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
         )));
     }
     if !refused.is_empty() {
-        words.push(listed(refused) + ": revoked here, left out");
+        words.push(all(refused) + ": revoked here, left out");
     }
     if *revoked > 0 {
         words.push(safe_line(&format!(
@@ -101,7 +101,7 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
     if !secretive.is_empty() {
         let stays =
             ": the secrets that you two share are not taken over; without them there is no session";
-        words.push(listed(secretive) + stays);
+        words.push(all(secretive) + stays);
     }
     for name in differed {
         let verify = Suggestion::securechat(["peers".into(), "verify".into(), name.clone()]);
@@ -119,13 +119,18 @@ fn told(imported: &Imported, out: &Out) -> Vec<Safe> {
     words
 }
 
-/// Names that are told one by one; of more it is told how many there are, as nobody reads that.
+/// Names that are told one by one where nothing is to be done about them; of more it is told how many there are, as nobody
+/// reads that.
 const MOST_LISTED: usize = 20;
 
 fn listed(names: &[Safe]) -> Safe {
     match names.len() {
         0 => "nobody".into(),
-        1..=MOST_LISTED => Safe::join(names.iter().cloned(), ", "),
+        1..=MOST_LISTED => all(names),
         many => Safe::from(many) + " people",
     }
+}
+
+fn all(names: &[Safe]) -> Safe {
+    Safe::join(names.iter().cloned(), ", ")
 }
