@@ -444,6 +444,15 @@ fn several_lines_are_one_message_when_that_is_said() {
     person.said("it lacks 1 line (nothing was sent)");
     person.say("/send");
     assert!(listener.said("").ends_with("\tone\\nthree"));
+    listener.say("well?");
+    person.said("bob: well?");
+    sees_prompt(&mut person, "bob");
+    person.say("/reply");
+    person.shown("bob (answer)> ");
+    person.say("/lines");
+    person.shown("bob (answer), line 1> ");
+    person.say_together(&["yes", "no", "/send"].map(str::to_owned));
+    assert!(listener.said("").ends_with("> well?\\nyes\\nno"));
     let ended = quit(person);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
@@ -469,7 +478,7 @@ fn a_secret_key_among_several_lines_and_what_is_not_ended_are_not_sent() {
     person.say_together(&["/lines", "half"].map(str::to_owned));
     person.shown("bob, line 2> ");
     person.say("\u{4}");
-    person.said("not sent: what was written after /lines, since no /send came");
+    person.said("not sent: what was written after /lines");
     let ended = person.end();
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
     listener.told("alice left");

@@ -1,8 +1,8 @@
 //! A message of several lines, as it is written in lines: `/lines`, the lines, `/send`.
 //!
-//! What comes in between is text, whatever it says: a paste is never sent or done line by line, and goes out only when
-//! somebody says so. The words that end it hardly stand in a text by chance, as a lone `.` does in many. Whom it is for is
-//! settled when it is begun.
+//! What comes in between is text, whatever it says: a paste without these words in a line of their own is not sent or done
+//! line by line, and goes out when somebody says so. They hardly stand in a text by chance, as a lone `.` does in many.
+//! Whom it is for is settled when it is begun.
 
 use crate::chat::{Policy, SendError};
 use crate::cli::talk::conversation::Conversation;
@@ -87,7 +87,9 @@ impl Conversation {
     /// `bob, line 3> `.
     pub(super) fn prompt_of_writing(&self) -> Option<Safe> {
         let writing = self.state.writing.as_ref()?;
-        Some(self.label(&writing.peer) + ", line " + (writing.lines + 1) + "> ")
+        let is_answer = self.is_answering(writing.peer);
+        let answer = if is_answer { " (answer)" } else { "" };
+        Some(self.label(&writing.peer) + answer + ", line " + (writing.lines + 1) + "> ")
     }
 
     /// Takes a line of what is being written. What it is not to have in it is a secret key, also where a line is left out:
@@ -191,7 +193,7 @@ impl Conversation {
     /// Tells who leaves that what was being written goes nowhere.
     pub(super) fn give_up_writing(&mut self) {
         if self.state.writing.take().is_some_and(|it| it.lines > 0) {
-            self.refuse("what was written after /lines, since no /send came");
+            self.refuse("what was written after /lines");
         }
     }
 
