@@ -99,6 +99,8 @@ struct Call {
     is_name: bool,
     /// When it is called; not while a call or a session is under way.
     due: Option<Instant>,
+    /// Whether somebody has asked for it who waits: he is not behind a thousand others.
+    is_asked: bool,
     /// How many calls in a row came to nothing.
     failures: usize,
     /// Since when a session stands.
@@ -113,6 +115,7 @@ impl Call {
             is_name: is_name(&host),
             host,
             due,
+            is_asked: false,
             failures: 0,
             stands: None,
             misfits: 0,
@@ -166,6 +169,14 @@ impl Calls {
     pub(super) fn add(&mut self, peer: PeerId, host: HostPort, now: Instant) {
         self.wake(&peer);
         self.of.insert(peer, Call::new(host, Some(now)));
+    }
+
+    /// The same, because somebody has asked for it: before others who are to be called.
+    pub(super) fn add_asked(&mut self, peer: PeerId, host: HostPort, now: Instant) {
+        self.add(peer, host, now);
+        if let Some(call) = self.of.get_mut(&peer) {
+            call.is_asked = true;
+        }
     }
 
     /// Who is called, and where.
@@ -311,7 +322,7 @@ impl Calls {
         let looked = core::mem::replace(&mut self.looked, now);
         let (mut names, mut room) = self.names_under_way();
         let (mut found, mut addresses) = (Vec::new(), 0);
-        for (due, peer) in self.all_due(now) {
+        for (_, due, peer) in self.all_due(now) {
             let Some(call) = self.of.get_mut(&peer) else {
                 continue;
             };
@@ -330,16 +341,18 @@ impl Calls {
                 addresses += 1;
             }
             call.due = None;
+            call.is_asked = false;
             found.push((peer, call.host.clone()));
         }
         found
     }
 
-    /// Everybody who is to be called by now, since when, who has waited longest first.
-    fn all_due(&self, now: Instant) -> Vec<(Instant, PeerId)> {
-        let due = |(peer, call): (&PeerId, &Call)| Some((call.due?, *peer));
+    /// Everybody who is to be called by now, and since when; who has waited longest first, but behind those whom somebody has
+    /// asked for.
+    fn all_due(&self, now: Instant) -> Vec<(bool, Instant, PeerId)> {
+        let due = |(peer, call): (&PeerId, &Call)| Some((!call.is_asked, call.due?, *peer));
         let all = self.of.iter().filter_map(due);
-        let mut all: Vec<_> = all.filter(|(due, _)| *due <= now).collect();
+        let mut all: Vec<_> = all.filter(|(_, due, _)| *due <= now).collect();
         all.sort_unstable();
         all
     }

@@ -327,6 +327,20 @@ fn of_many_names_few_are_looked_up_at_one_time_and_each_has_its_turn() {
     assert_eq!(each_once.len(), 200, "whoever had a turn waits for all");
 }
 
+/// Whoever was to be called at a person's word came behind all who were in line.
+#[test]
+fn who_is_asked_for_is_looked_up_before_all_in_line() {
+    let mut calls = at_names(0..200);
+    let under_way = look_up(&mut calls, at(0));
+    let last = peer(199);
+    let host = "asked.example:7419".parse().unwrap();
+    calls.add_asked(last, host, at(5));
+    calls.take(under_way[0]).unwrap();
+    let next = look_up(&mut calls, at(5));
+    assert_eq!(next.len(), 1);
+    assert_eq!(calls.take(next[0]), Some(last));
+}
+
 #[test]
 fn an_address_waits_for_no_look_up() {
     let mut calls = at_names(0..200);

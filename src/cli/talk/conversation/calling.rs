@@ -279,7 +279,7 @@ impl Conversation {
         }
         let is_connected = self.is_connected(peer)?;
         match self.saved_host(&peer) {
-            Some(host) => self.calls.add(peer, host, self.clock.now()),
+            Some(host) => self.calls.add_asked(peer, host, self.clock.now()),
             None => self.calls.wake(&peer),
         }
         if is_connected {

@@ -201,7 +201,8 @@ impl Conversation {
         let reloaded = self.profile.contacts.reload();
         self.take_over(reloaded)?;
         if let Some(host) = offer.addresses.first() {
-            self.calls.add(offer.key, host.clone(), self.clock.now());
+            self.calls
+                .add_asked(offer.key, host.clone(), self.clock.now());
         }
         Ok(())
     }
