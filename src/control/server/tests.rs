@@ -145,55 +145,43 @@ fn who_is_idle_gives_its_place_to_who_comes() {
     assert_eq!(said(&mut idle[0], "who came first"), None);
 }
 
-/// What the owner has been told, and those who wait for an answer of it.
-#[cfg(unix)]
-#[derive(Default)]
-struct Told {
-    waiting: Vec<Client>,
-    crowded: usize,
-}
-
 /// Nobody is idle who waits for an answer, or is told of what happens.
 #[cfg(unix)]
 #[test]
 fn whom_the_owner_has_something_for_stays_and_the_owner_is_told_that_others_come() {
     let home = tempfile::tempdir().unwrap();
     let place = Place::new(home.path().join("ctl.sock")).unwrap();
-    let told = Arc::new(std::sync::Mutex::new(Told::default()));
-    let hears = Arc::clone(&told);
-    let tell = move |happening| {
-        let mut told = hears.lock().unwrap();
-        match happening {
-            Happening::Incoming(it) => told.waiting.push(it.client.clone()),
-            Happening::Crowded => told.crowded += 1,
-            Happening::Written(_) => {}
-        }
+    let (asks, asked) = channel();
+    let (comes, came) = channel();
+    // The owner may be gone at the end.
+    let tell = move |happening| match happening {
+        Happening::Incoming(it) => drop(asks.send(it.client.clone())),
+        Happening::Crowded => drop(comes.send(())),
+        Happening::Written(_) => {}
     };
     let quiet = Duration::from_millis(1);
     let bounds = Bounds { quiet, ..bounds(4) };
     let server = Server::start_with(place.clone(), bounds, tell).unwrap();
-    let mut clients = connected(&place, 4);
-    for client in &mut clients {
-        client.write_all(b"later\n").unwrap();
-    }
-    while told.lock().unwrap().waiting.len() < 4 {
-        std::thread::yield_now();
-    }
+    let connected = |line: &[u8]| {
+        let mut client = place.connect(PATIENCE).unwrap();
+        client.set_patience(Some(LONG)).unwrap();
+        client.write_all(line).unwrap();
+        client
+    };
+    // Each waits for its answer before the next one comes, which could have its place otherwise.
+    let served = |_| (connected(b"later\n"), asked.recv_timeout(LONG).unwrap());
+    let (clients, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(served).unzip();
+    came.try_iter().for_each(drop);
+    let _next = connected(b"hi\n");
     // Who waits has been quiet for long by then.
-    let before = told.lock().unwrap().crowded;
-    let mut next = place.connect(PATIENCE).unwrap();
-    while told.lock().unwrap().crowded < before + 3 {
-        std::thread::yield_now();
+    for _ in 0..3 {
+        came.recv_timeout(LONG).unwrap();
     }
     assert_eq!(server.all.count(), 4);
-    let waited = told.lock().unwrap().waiting.remove(0);
+    let waited = waiting.remove(0);
     assert!(waited.answer("not yet\n"));
     drop(waited);
-    next.set_patience(Some(LONG)).unwrap();
-    next.write_all(b"hi\n").unwrap();
-    while told.lock().unwrap().waiting.len() < 4 {
-        std::thread::yield_now();
-    }
+    waiting.push(asked.recv_timeout(LONG).unwrap());
     let answers = clients.into_iter().filter_map(|mut client| {
         client.set_patience(Some(Duration::from_millis(1))).unwrap();
         next_line(&mut BufReader::new(&mut client))?.ok()
