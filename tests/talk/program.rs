@@ -217,6 +217,12 @@ impl Program {
         input.flush().unwrap();
     }
 
+    /// Types a line, unless the program has ended.
+    pub(crate) fn say_if_it_runs(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("the input is open");
+        let _ = input.write_all(format!("{line}\n").as_bytes());
+    }
+
     /// Waits for a line of standard error that contains `wanted`; false if the program ends without.
     #[cfg(target_os = "linux")]
     pub(crate) fn tells(&mut self, wanted: &str) -> bool {
