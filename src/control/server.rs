@@ -1,8 +1,8 @@
 //! The serving side: a thread that accepts, and two for each client.
 
 use std::io::{self, BufReader, Write};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -31,6 +31,9 @@ const PIECE: usize = 2 << 10;
 /// leaves the next client waiting.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// So many pauses long, a second, whoever is to give its place may take to leave it.
+const TO_LEAVE: u32 = 10;
+
 /// What the owner is told.
 #[derive(Debug)]
 pub enum Happening {
@@ -39,7 +42,8 @@ pub enum Happening {
     /// A line with this token is on its way to its client.
     Written(u64),
     /// Somebody comes, places are short, and nobody is idle: who has waited longest for an answer is to have it now.
-    Crowded,
+    /// No other one comes while this is there.
+    Crowded(Arc<()>),
 }
 
 /// How long clients are waited for, and how many there are.
@@ -213,14 +217,19 @@ fn accept<T>(listener: &Listener, bounds: Bounds, all: &Arc<Places>, tell: &T, a
 where
     T: Fn(Happening) + Send + Sync + Clone + 'static,
 {
+    let mut crowd = Crowd::default();
     while listener.waits() {
-        if all.are_short() && !all.retire_one() {
-            tell(Happening::Crowded);
+        if all.are_short()
+            && !all.retire_one()
+            && let Some(told) = crowd.needs_a_place()
+        {
+            tell(Happening::Crowded(told));
         }
         if all.are_taken() {
             listener.pause(PAUSE);
             continue;
         }
+        crowd.comes_in();
         match listener.accept() {
             // Another user is turned away by dropping the stream.
             Ok(stream) if stream.check_user().is_err() => {}
@@ -234,6 +243,37 @@ where
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => listener.pause(PAUSE),
         }
+    }
+}
+
+/// Has one client leave for each that comes, and another one if none has left.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// What the owner was told and has not done yet.
+    told: Weak<()>,
+    /// How many pauses long nobody else is to leave for who comes now.
+    to_leave: u32,
+}
+
+impl Crowd {
+    /// What the owner is to be told now, if anything.
+    fn needs_a_place(&mut self) -> Option<Arc<()>> {
+        if self.told.strong_count() > 0 {
+            return None;
+        }
+        if self.to_leave > 0 {
+            self.to_leave -= 1;
+            return None;
+        }
+        let told = Arc::new(());
+        self.told = Arc::downgrade(&told);
+        self.to_leave = TO_LEAVE;
+        Some(told)
+    }
+
+    /// Who comes next needs another place.
+    const fn comes_in(&mut self) {
+        self.to_leave = 0;
     }
 }
 

@@ -156,7 +156,7 @@ fn whom_the_owner_has_something_for_stays_and_the_owner_is_told_that_others_come
     // The owner may be gone at the end.
     let tell = move |happening| match happening {
         Happening::Incoming(it) => drop(asks.send(it.client.clone())),
-        Happening::Crowded => drop(comes.send(())),
+        Happening::Crowded(told) => drop(comes.send(told)),
         Happening::Written(_) => {}
     };
     let quiet = Duration::from_millis(1);
@@ -173,8 +173,8 @@ fn whom_the_owner_has_something_for_stays_and_the_owner_is_told_that_others_come
     let (clients, mut waiting): (Vec<_>, Vec<_>) = (0..4).map(served).unzip();
     came.try_iter().for_each(drop);
     let _next = connected(b"hi\n");
-    // Who waits has been quiet for long by then.
-    for _ in 0..3 {
+    // Who waits has been quiet for long by the second time.
+    for _ in 0..2 {
         came.recv_timeout(LONG).unwrap();
     }
     assert_eq!(server.all.count(), 4);
@@ -187,6 +187,25 @@ fn whom_the_owner_has_something_for_stays_and_the_owner_is_told_that_others_come
         next_line(&mut BufReader::new(&mut client))?.ok()
     });
     assert_eq!(answers.collect::<Vec<_>>(), [b"not yet".to_vec()]);
+}
+
+/// While the owner was busy it was told ten times a second, and then answered as many for one who had come.
+#[test]
+fn one_client_is_to_leave_for_each_that_comes_and_another_only_if_none_does() {
+    let mut crowd = Crowd::default();
+    let told = crowd.needs_a_place();
+    assert!(told.is_some());
+    for _ in 0..2 * TO_LEAVE {
+        assert!(crowd.needs_a_place().is_none(), "it is not done yet");
+    }
+    drop(told);
+    for _ in 0..TO_LEAVE {
+        assert!(crowd.needs_a_place().is_none(), "it may be leaving");
+    }
+    assert!(crowd.needs_a_place().is_some());
+    assert!(crowd.needs_a_place().is_none());
+    crowd.comes_in();
+    assert!(crowd.needs_a_place().is_some());
 }
 
 /// Counts how often something could not be written at once, which is after patience was over.

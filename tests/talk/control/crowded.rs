@@ -1,5 +1,7 @@
 //! As many clients as are served at a time, and none that is.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::home::free_port;
 
@@ -22,28 +24,35 @@ fn alerts_to_an_absent_friend_hold_up_nothing_else() {
     let _daemon = narrow(&alice);
     let mut client = Client::of(&alice);
     client.ask("subscribe", &json!({}));
-    let mut waiting = Vec::new();
+    let mut waiting = VecDeque::new();
     for number in 0..ALERTS {
         let text = format!("alert {number}");
-        waiting.push(alice.start(&["send", "bob", &text, "--wait", "1h"]));
+        waiting.push_back(alice.start(&["send", "bob", &text, "--wait", "1h"]));
         assert_eq!(client.event("message")["text"], json!(text));
+        // The client has a place, too, and two are kept.
+        if number + 1 >= PLACES - 2 {
+            waits_no_more(waiting.pop_front().unwrap());
+        }
     }
     let status = alice.run(&["status", "bob"]).rest;
     assert!(status.contains("waiting: 8 to be sent"), "{status}");
     alice.run(&["send", "bob", "no hurry", "--no-wait"]);
-    // Who has waited longest waits no more.
-    let first = waiting.remove(0).end();
-    first.failed(6, "SC14");
-    for words in [
-        "not delivered to bob yet: too many wait at a time, this one for longest",
-        "1 message is kept and will be sent next time bob is reachable",
-    ] {
-        assert!(first.told.contains(words), "{}", first.told);
-    }
     client.ask("quit", &json!({}));
-    let last = waiting.pop().unwrap().end();
+    let last = waiting.pop_back().unwrap().end();
     let words = "the conversation was over";
     assert!(last.told.contains(words), "{}", last.told);
+}
+
+/// Who has waited longest gives its place to who comes.
+fn waits_no_more(longest: Program) {
+    let ended = longest.end();
+    ended.failed(6, "SC14");
+    for words in [
+        "not delivered to bob yet: too many wait at a time, this one for longest",
+        "is kept and will be sent next time bob is reachable",
+    ] {
+        assert!(ended.told.contains(words), "{}", ended.told);
+    }
 }
 
 /// Somebody has the identity open, and serves no socket himself; whoever does, answers with these lines, and is gone.

@@ -93,7 +93,7 @@ impl Conversation {
                 self.note_heard(heard)?;
                 Ok(None)
             }
-            Happening::Crowded => {
+            Happening::Crowded(_) => {
                 self.answer_longest_wait();
                 Ok(None)
             }
