@@ -1,6 +1,6 @@
 //! The serving side: a thread that accepts, and two for each client.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -302,11 +302,16 @@ where
     thread::start("control-out", write)?;
     all.add(client.clone(), stream);
     let (shared, told, reader) = (Arc::clone(all), tell.clone(), client.clone());
+    let input = Input {
+        stream: input,
+        client: client.clone(),
+        quiet: bounds.quiet,
+    };
     let read = move || {
         let mut input = BufReader::new(input);
-        read_lines(reader.held(), &mut input, bounds.quiet, &told);
+        read_lines(reader.held(), &mut input, &told);
         // It may have closed its half alone, and wait for answers or listen.
-        input.get_ref().wait_for_its_end();
+        input.get_ref().stream.wait_for_its_end();
         reader.finish();
         shared.remove(&reader);
     };
@@ -354,13 +359,8 @@ fn write_patiently(output: &mut impl Write, text: &[u8]) -> io::Result<()> {
 }
 
 /// Reads until nothing more comes. What the owner has kept of the client by then may still be answered.
-fn read_lines(
-    client: Client,
-    input: &mut BufReader<Stream>,
-    quiet: Duration,
-    tell: &impl Fn(Happening),
-) {
-    while client.has_room() && asks(&client, input, quiet) {
+fn read_lines(client: Client, input: &mut BufReader<Input>, tell: &impl Fn(Happening)) {
+    while client.has_room() && client.wake() {
         let Some(line) = next_line(input) else {
             return;
         };
@@ -375,14 +375,26 @@ fn read_lines(
     }
 }
 
-/// Waits until a client asks for something, or has nothing more to ask. False if it has lost its place.
-fn asks(client: &Client, input: &BufReader<Stream>, quiet: Duration) -> bool {
-    let waits = |time| input.get_ref().waits_for_input(time);
-    if input.buffer().is_empty() && !waits(Some(quiet)) {
-        client.grow_quiet();
-        waits(None);
+/// What a client writes. Who stops for long is quiet, also within a line.
+#[derive(Debug)]
+struct Input {
+    stream: Stream,
+    client: Client,
+    quiet: Duration,
+}
+
+impl Read for Input {
+    /// Fails once the client has lost its place.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.stream.waits_for_input(Some(self.quiet)) {
+            self.client.grow_quiet();
+            self.stream.waits_for_input(None);
+        }
+        if !self.client.wake() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.stream.read(buffer)
     }
-    client.wake()
 }
 
 #[cfg(test)]

@@ -145,6 +145,33 @@ fn who_is_idle_gives_its_place_to_who_comes() {
     assert_eq!(said(&mut idle[0], "who came first"), None);
 }
 
+/// They were taken for busy for as long as they were there.
+#[cfg(unix)]
+#[test]
+fn who_stops_within_a_line_gives_its_place_to_who_comes() {
+    let home = tempfile::tempdir().unwrap();
+    let quiet = Duration::from_millis(1);
+    let bounds = Bounds { quiet, ..bounds(4) };
+    let (_server, place) = parrot_with(&home, bounds);
+    let stops = |_| {
+        let mut client = place.connect(PATIENCE).unwrap();
+        client.set_patience(Some(LONG)).unwrap();
+        client.write_all(b"half a line").unwrap();
+        client
+    };
+    let mut stopped: Vec<Stream> = (0..4).map(stops).collect();
+    let mut next = place.connect(PATIENCE).unwrap();
+    next.set_patience(Some(LONG)).unwrap();
+    assert_eq!(said(&mut next, "hi").as_deref(), Some("hi"));
+    let answers = stopped.iter_mut().map(|it| said(it, " and its rest"));
+    let (stayed, left): (Vec<_>, Vec<_>) = answers.partition(Option::is_some);
+    assert!(!left.is_empty());
+    // What was not ended is no request.
+    for answer in stayed.into_iter().flatten() {
+        assert_eq!(answer, "half a line and its rest");
+    }
+}
+
 /// Nobody is idle who waits for an answer, or is told of what happens.
 #[cfg(unix)]
 #[test]
