@@ -104,12 +104,14 @@ impl Within {
         if text.is_empty() {
             return Some((self, true));
         }
-        if self == Self::Head && is_header(text) {
-            return Some((Self::Head, true));
-        }
         let mut words = text.split(|c| !is_base64(c));
         if words.any(|word| word.len() >= LONG) {
             return Some((Self::Body, true));
+        }
+        if self == Self::Head
+            && let Some(name) = header_name(text)
+        {
+            return Some((Self::Head, is_known(name)));
         }
         if !text.chars().all(is_base64) {
             return None;
@@ -126,10 +128,18 @@ const fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
 }
 
-/// Whether a line says something about a key: `DEK-Info: AES-128-CBC,00`. Anything with a colon would be refused without end
-/// behind a first line that somebody only speaks of.
-fn is_header(line: &str) -> bool {
-    let name = line.split_once(':').map_or("", |(name, _)| name);
+/// What a line is called that says something about a key: `DEK-Info: AES-128-CBC,00`. The key goes on behind it.
+fn header_name(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once(':')?;
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    // Behind the number of a line there is none.
+    let is_header = rest.is_empty() || rest.starts_with(' ');
+    (is_header && name.chars().all(is_of_name)).then_some(name)
+}
+
+/// Whether that is a key's for sure. Another one may be what somebody says behind a first line that he only speaks of, and is
+/// no secret by itself.
+fn is_known(name: &str) -> bool {
     HEADERS.contains(&name) || name.starts_with("X-")
 }
 
@@ -294,6 +304,15 @@ mod tests {
             assert!(filter.hold_secret("it begins with -----BEGIN PRIVATE KEY-----"));
             assert!(!filter.hold_secret(words), "{words:?}");
         }
+    }
+
+    /// It ended there, and all behind it was sent.
+    #[test]
+    fn a_key_goes_on_behind_a_header_that_nobody_knows() {
+        let mut filter = SecretLines::default();
+        assert!(filter.hold_secret("-----BEGIN RSA PRIVATE KEY-----"));
+        assert!(!filter.hold_secret("Key-Info: RSA"), "no secret by itself");
+        assert!(filter.hold_secret("MIIEpAIBAAKCAQEA"));
     }
 
     #[test]
