@@ -1,8 +1,7 @@
 //! Secret keys that are pasted at a terminal, in lines.
 
 use crate::home::Home;
-use crate::program::Program;
-use crate::terminal::{sees_prompt, start};
+use crate::terminal::{friends_in_lines, sees_prompt};
 
 const BEGIN: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const NOT_SENT: &str = "not sent: that holds a SECRET key";
@@ -11,20 +10,10 @@ fn body() -> String {
     "b3BlbnNzaC1rZXktdjEA".repeat(3)
 }
 
-/// Bob, who listens, and Alice, who is connected to him.
-fn friends() -> ((Home, Home), Program, Program) {
-    let (alice, bob) = Home::friends();
-    let (listener, address) = bob.listen(&[]);
-    let mut person = start(alice.command(&["connect", "bob", &address.to_string()]));
-    person.said("secure: bob");
-    sees_prompt(&mut person, "bob");
-    ((alice, bob), listener, person)
-}
-
 /// Only that first line was left out, and the second `/send` sent the key.
 #[test]
 fn a_key_whose_first_line_is_not_taken_is_known_among_several_lines() {
-    let (_homes, mut listener, mut person) = friends();
+    let (_homes, mut listener, mut person) = friends_in_lines();
     // A key, the mark of a paste, and what the terminal has cut: it takes 4,095 bytes of a line.
     let cut = "x".repeat(4_095 - BEGIN.len()) + BEGIN;
     for first in [
@@ -59,7 +48,7 @@ fn a_key_whose_first_line_is_not_taken_is_known_among_several_lines() {
 /// The lines behind it were sent, one after the other.
 #[test]
 fn a_key_whose_first_line_is_refused_for_something_else_is_known_to_its_end() {
-    let (_homes, mut listener, mut person) = friends();
+    let (_homes, mut listener, mut person) = friends_in_lines();
     for (first, refused) in [
         (format!("@nobody {BEGIN}"), "no peer"),
         (format!("/nothing {BEGIN}"), "unknown command"),
@@ -90,7 +79,7 @@ fn a_key_behind_what_is_no_text_is_known_to_its_end_in_a_pipe() {
 /// Behind the quote its second line was taken for none of a key.
 #[test]
 fn a_key_is_known_to_its_end_in_an_answer() {
-    let (_homes, mut listener, mut person) = friends();
+    let (_homes, mut listener, mut person) = friends_in_lines();
     person.say("well?");
     assert!(listener.said("").ends_with("\twell?"));
     sees_prompt(&mut person, "bob");

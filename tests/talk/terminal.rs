@@ -62,6 +62,16 @@ pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
     program.is_read(GLANCE);
 }
 
+/// Bob, who listens, and Alice, who is connected to him at a terminal.
+pub(crate) fn friends_in_lines() -> ((Home, Home), Program, Program) {
+    let (alice, bob) = Home::friends();
+    let (listener, address) = bob.listen(&[]);
+    let mut person = start(alice.command(&["connect", "bob", &address.to_string()]));
+    person.said("secure: bob");
+    sees_prompt(&mut person, "bob");
+    ((alice, bob), listener, person)
+}
+
 pub(crate) const QUESTION: &str = "talk to it? (yes, yes NAME, no, or paste the key you expect) ";
 
 /// What decides about a caller while there is somebody to talk to.
@@ -384,12 +394,7 @@ fn a_text_for_send_that_the_terminal_may_have_cut_is_not_sent() {
 /// As `help accessibility` says.
 #[test]
 fn what_was_typed_before_a_message_came_still_counts_and_can_be_seen_or_dropped() {
-    let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
-    let connect = alice.command(&["connect", "bob", &address.to_string()]);
-    let mut person = start(connect);
-    person.said("secure: bob");
-    sees_prompt(&mut person, "bob");
+    let (_homes, mut listener, mut person) = friends_in_lines();
     listener.told("secure: alice");
     for (keys, sent) in [
         ("\u{12}, and its end", "the beginning, and its end"),
@@ -414,12 +419,7 @@ fn what_was_typed_before_a_message_came_still_counts_and_can_be_seen_or_dropped(
 /// There was no way to write one: a paste was sent line by line.
 #[test]
 fn several_lines_are_one_message_when_that_is_said() {
-    let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
-    let connect = alice.command(&["connect", "bob", &address.to_string()]);
-    let mut person = start(connect);
-    person.said("secure: bob");
-    sees_prompt(&mut person, "bob");
+    let (_homes, mut listener, mut person) = friends_in_lines();
     let code = ["/lines", "/quit", "@carol \\", "", "    .", "/send"];
     person.say_together(&code.map(str::to_owned));
     person.said("what you type now is one message to bob: a line that is /send sends it");
@@ -459,12 +459,7 @@ fn several_lines_are_one_message_when_that_is_said() {
 
 #[test]
 fn a_secret_key_among_several_lines_and_what_is_not_ended_are_not_sent() {
-    let (alice, bob) = Home::friends();
-    let (mut listener, address) = bob.listen(&[]);
-    let connect = alice.command(&["connect", "bob", &address.to_string()]);
-    let mut person = start(connect);
-    person.said("secure: bob");
-    sees_prompt(&mut person, "bob");
+    let (_homes, mut listener, mut person) = friends_in_lines();
     let body = "b3BlbnNzaC1rZXktdjEA".repeat(3);
     // Begun before, so that the message has no line which shows alone what it is.
     person.say("-----BEGIN OPENSSH PRIVATE KEY-----");
