@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench stack -- [--small] [handshake] [seal] [tunnel] [messages] [bulk]`
 //!
-//! `walk boringtun` and `walk classic` instead do a hundred handshakes without a KEM and tell nothing: for callgrind, which
-//! has no clock, with `--toggle-collect='*Boring*handshake*'` or `'*Classic*handshake*'`.
+//! For callgrind, which has no clock, some of it without measuring anything: `walk boringtun` and `walk classic` do a
+//! hundred handshakes without a KEM (`--toggle-collect='*Boring*handshake*'`, `'*Classic*handshake*'`), `walk single` and
+//! `walk many` exchange 2,000 of our messages, one or 64 at a time (`'*Pair*messages*'`).
 
 mod handshake;
 mod messages;
@@ -20,7 +21,11 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 fn main() {
     let mut args = std::env::args().skip_while(|arg| arg != "walk").skip(1);
     if let Some(contestant) = args.next() {
-        return handshake::walk(&contestant);
+        return match contestant.as_str() {
+            "single" => messages::walk(1),
+            "many" => messages::walk(64),
+            _ => handshake::walk(&contestant),
+        };
     }
     let scale = Scale::from_args();
     type Section = (&'static str, fn(Scale));

@@ -38,6 +38,11 @@ pub(crate) fn messages(scale: Scale) {
     }
 }
 
+/// Our messages, of which `window` are outstanding.
+pub(crate) fn walk(window: usize) {
+    ours::Pair::connected().messages(&"x".repeat(100), 2_000, window);
+}
+
 pub(crate) fn bulk(scale: Scale) {
     let (rounds, mib) = (scale.of(15, 1), scale.of(16, 1));
     let (configs, chacha20) = (quic::Configs::new(), quic::Configs::with_chacha20());
