@@ -8,7 +8,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::chat::contact::ContactId;
-use crate::chat::event::State;
 use crate::chat::message::{ConversationId, Kind, Name};
 use crate::id::PeerId;
 use crate::proto::limits::MAX_LOGS;
@@ -67,9 +66,6 @@ pub enum OutboxError {
     /// As many bytes wait for this contact as may.
     #[error("too much text waits for this contact")]
     TooMuch,
-    /// It cannot be written to.
-    #[error("the outbox cannot be written to")]
-    Unavailable,
 }
 
 /// A queue of messages for each contact, in order. It is used while sessions wait: a store keeps its
@@ -97,7 +93,7 @@ pub trait Outbox: fmt::Debug + Send {
     fn load(&self, contact: ContactId, name: Name) -> Option<&Outgoing>;
 
     /// Forgets a message: it has been delivered or has failed.
-    fn settle(&mut self, contact: ContactId, name: Name, state: State);
+    fn settle(&mut self, contact: ContactId, name: Name);
 
     /// What an earlier process left behind, each contact's messages in their order. Asked for once,
     /// before anything is pushed.
@@ -245,7 +241,7 @@ impl Outbox for MemoryOutbox {
         queue.messages.get(queue.position(name)?)
     }
 
-    fn settle(&mut self, contact: ContactId, name: Name, _: State) {
+    fn settle(&mut self, contact: ContactId, name: Name) {
         let Some(queue) = self.queues.get_mut(contact.key()) else {
             return;
         };
@@ -296,8 +292,8 @@ mod tests {
         assert_eq!(outbox.push(bob, message(0, 10)), Ok(()));
         let name = message(0, 0).name;
         assert_eq!(outbox.load(alice, name), Some(&message(0, 8)));
-        outbox.settle(alice, name, State::Delivered);
-        outbox.settle(alice, name, State::Delivered);
+        outbox.settle(alice, name);
+        outbox.settle(alice, name);
         assert_eq!(outbox.load(alice, name), None);
         assert_eq!(outbox.push(alice, message(2, 8)), Ok(()));
     }
@@ -307,7 +303,7 @@ mod tests {
         let alice = PeerId::new([1; 32]).into();
         let mut outbox = MemoryOutbox::new([1; 32]);
         outbox.push(alice, message(0, 1)).unwrap();
-        outbox.settle(alice, message(0, 1).name, State::Delivered);
+        outbox.settle(alice, message(0, 1).name);
         assert_eq!(outbox.queues.len(), 0);
     }
 }

@@ -423,7 +423,7 @@ impl Sender {
         let unfinished =
             body.filter(|body| body.written < body.bytes.len() || state != State::Delivered);
         self.wire.resets.extend(unfinished.map(|body| body.stream));
-        ledger.outbox.settle(ledger.contact, queued.name, state);
+        ledger.outbox.settle(ledger.contact, queued.name);
         ledger.tell(queued.name, state);
     }
 }

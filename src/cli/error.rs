@@ -23,12 +23,10 @@ pub enum Error {
     Identity(store::Error),
     /// SC04: a secret key stands where a public key belongs. The key itself is not carried.
     SecretKey,
-    /// SC05: nobody has this name.
+    /// SC05: this key, or whoever has this name, is no peer here. Of a name that nobody has the store tells.
     NoSuchPeer {
-        /// The name as typed.
+        /// The name or the key that was given.
         name: Safe,
-        /// A saved name that is close to it.
-        similar: Option<Safe>,
     },
     /// SC06: nothing came back.
     NoAnswer {
@@ -399,7 +397,7 @@ impl Error {
             Self::Store(error) => trouble::report(error, false),
             Self::Identity(error) => trouble::report(error, true),
             Self::SecretKey => wording::secret_key(),
-            Self::NoSuchPeer { name, similar } => trouble::no_such_peer(name, similar.as_ref()),
+            Self::NoSuchPeer { name } => trouble::no_such_peer(name, None),
             Self::NoAnswer {
                 peer,
                 address,

@@ -185,12 +185,7 @@ impl Judge {
             Err(SendError::Outbox(OutboxError::TooMany)) => is_full,
             Err(SendError::Outbox(OutboxError::TooMuch)) => is_heavy,
             Err(SendError::UnknownContact) => !node.trusts(way.1),
-            Err(
-                SendError::NotText
-                | SendError::SecretKey
-                | SendError::NameTaken
-                | SendError::Outbox(OutboxError::Unavailable),
-            ) => false,
+            Err(SendError::NotText | SendError::SecretKey | SendError::NameTaken) => false,
         };
         (!is_right).then(|| {
             format!("{len} bytes to send, {held} messages of {bytes} bytes wait: {answer:?}")

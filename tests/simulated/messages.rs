@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use securechat::chat::{FailReason, OutboxError, SendError, State};
+use securechat::chat::{FailReason, SendError, State};
 use securechat::proto::limits::ERASE_AFTER;
 use securechat::sim::{Habits, NodeId, SimRng, World};
 
@@ -239,12 +239,9 @@ fn burst(world: &mut World, from: NodeId, to: NodeId, len: usize, most: usize) {
             | Some(Err(
                 SendError::UnknownContact
                 | SendError::TooLarge { .. }
-                | SendError::TooLargeForPeer { .. },
+                | SendError::TooLargeForPeer { .. }
+                | SendError::Outbox(_),
             )) => return,
-            Some(Err(SendError::Outbox(error))) => {
-                assert_ne!(error, OutboxError::Unavailable);
-                return;
-            }
             Some(Err(SendError::NameTaken)) => panic!("nothing comes in between"),
             Some(Err(SendError::NotText | SendError::SecretKey)) => {
                 panic!("no key, and no other bytes, are that body")

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use securechat::chat::{
     Client, ContactId, Draft, MemoryOutbox, Messenger, Name, Outbox, OutboxError, Outgoing, Policy,
-    State, Update, Waiting,
+    Update, Waiting,
 };
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
@@ -43,8 +43,8 @@ impl Outbox for Leaky {
         message.filter(|message| *message.body != *LOST)
     }
 
-    fn settle(&mut self, contact: ContactId, name: Name, state: State) {
-        self.0.settle(contact, name, state);
+    fn settle(&mut self, contact: ContactId, name: Name) {
+        self.0.settle(contact, name);
     }
 
     fn waiting(&self) -> Vec<Waiting> {

@@ -28,7 +28,7 @@ impl Outbox for Restored {
         self.0.iter().find(|it| it.name == name)
     }
 
-    fn settle(&mut self, _: ContactId, name: Name, _: State) {
+    fn settle(&mut self, _: ContactId, name: Name) {
         self.0.retain(|it| it.name != name);
     }
 

@@ -61,10 +61,7 @@ fn samples() -> Vec<Fact> {
         state: "failed",
         reason,
     };
-    let error = Error::NoSuchPeer {
-        name: "bbo".into(),
-        similar: Some("bob".into()),
-    };
+    let error = Error::NoSuchPeer { name: "bbo".into() };
     let trouble = Trouble::of(&error.report(), &[]);
     let mut facts = vec![
         Fact::Listening {

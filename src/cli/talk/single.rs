@@ -110,7 +110,6 @@ impl Network {
             }),
             Err(ApiMisuse::UnknownPeer) => Err(Error::NoSuchPeer {
                 name: peer.label.clone(),
-                similar: None,
             }),
             Ok(()) | Err(_) => Ok(()),
         }

@@ -155,7 +155,6 @@ impl Conversation {
     fn no_peer(&self, peer: PeerId) -> Error {
         let unknown = || Error::NoSuchPeer {
             name: self.label(&peer),
-            similar: None,
         };
         self.check_not_own(&peer).err().unwrap_or_else(unknown)
     }

@@ -366,7 +366,6 @@ impl Conversation {
             self.check_not_own(&peer)?;
             return Err(Error::NoSuchPeer {
                 name: safe_line(typed),
-                similar: None,
             });
         }
         Ok(peer)
@@ -382,7 +381,6 @@ impl Conversation {
         if label == unsaved(&peer) {
             return Err(Error::NoSuchPeer {
                 name: safe_line(typed),
-                similar: None,
             });
         }
         Ok(label)
