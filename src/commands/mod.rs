@@ -332,6 +332,7 @@ mod tests {
         assert_eq!(Typed::parse("//etc/hosts"), Typed::Say("/etc/hosts"));
         assert_eq!(Typed::parse("@@home"), Typed::Say("@home"));
         assert_eq!(Typed::parse("@ bob"), Typed::Say("@ bob"));
+        assert_eq!(Typed::parse(""), Typed::Say(""));
     }
 
     #[test]
@@ -469,6 +470,7 @@ mod tests {
         assert_eq!(similar("/xyz secret"), None);
         assert_eq!(similar("/stauts").as_deref(), Some("status"));
         assert_eq!(similar("/"), None);
+        assert_eq!(similar("/QUIT"), None);
         assert_eq!(similar("/etc/passwd\nroot"), None);
         for misused in [
             "/go",

@@ -69,7 +69,7 @@ impl Conversation {
             }
             Command::Message(name, text) => {
                 let peer = self.named(Some(name));
-                return self.say(peer, text.as_bytes().to_vec());
+                return self.say(peer, text.to_owned());
             }
             Command::Lines => self.begin_writing(),
             Command::Search(wanted) => self.search_for(wanted)?,

@@ -157,9 +157,8 @@ impl Conversation {
         Ok(about)
     }
 
-    pub(super) fn on_answer(&mut self, typed: &[u8]) -> Result<(), Error> {
-        let typed = String::from_utf8_lossy(typed);
-        self.decide(|it, peer| match Answer::parse(&typed, &peer) {
+    pub(super) fn on_answer(&mut self, typed: &str) -> Result<(), Error> {
+        self.decide(|it, peer| match Answer::parse(typed, &peer) {
             Answer::Unclear => {
                 it.warn("that is no answer; it was not sent".into());
                 Ok(false)

@@ -199,20 +199,20 @@ impl Conversation {
     pub(super) fn say_or_answer(
         &mut self,
         peer: PeerId,
-        text: Vec<u8>,
+        text: &str,
     ) -> Result<Option<ExitCode>, Error> {
         // By itself: behind a quote no line goes on with a key.
-        let Some(text) = self.sendable(text) else {
+        if !self.is_sendable(text) {
             return Ok(None);
-        };
+        }
         let Some(quote) = self.state.quote.take_if(|quote| quote.peer() == peer) else {
-            return self.say_sendable(peer, text);
+            return self.say_sendable(peer, text.to_owned());
         };
         if let Some(end) = self.say_batch_before_another()? {
             return Ok(Some(end));
         }
         let waiting = self.state.pending.len();
-        let end = self.say_sendable(peer, quote.text.clone() + &text)?;
+        let end = self.say_sendable(peer, quote.text.clone() + text)?;
         let is_taken = self.state.batch.len() > 0 || self.state.pending.len() > waiting;
         if !is_taken {
             self.state.quote = Some(quote);
@@ -259,8 +259,7 @@ impl Conversation {
             return Ok(None);
         };
         let (before, waiting) = (self.state.sent.said(), self.state.pending.len());
-        let text = message.text.clone().into_bytes();
-        if let Some(end) = self.say(Some(message.peer), text)? {
+        if let Some(end) = self.say(Some(message.peer), message.text.clone())? {
             return Ok(Some(end));
         }
         let end = self.say_batch()?;

@@ -21,14 +21,22 @@ impl Conversation {
         self.state.secrets.hold_secret(&searched(line))
     }
 
-    /// The text of what was written; says why if it cannot be sent.
-    pub(super) fn sendable(&mut self, text: Vec<u8>) -> Option<String> {
-        match String::from_utf8(text) {
-            Ok(text) if self.state.secrets.hold_secret(&text) => self.refuse_secret(),
-            Ok(text) => return Some(text),
-            Err(_) => self.refuse("it is not text in UTF-8"),
+    /// The text of a line; says so if it is none.
+    pub(super) fn text_of(&mut self, line: Vec<u8>) -> Option<String> {
+        let text = String::from_utf8(line).ok();
+        if text.is_none() {
+            self.refuse("it is not text in UTF-8");
         }
-        None
+        text
+    }
+
+    /// Whether what was written can be sent; says why if not.
+    pub(super) fn is_sendable(&mut self, text: &str) -> bool {
+        let has_secret = self.state.secrets.hold_secret(text);
+        if has_secret {
+            self.refuse_secret();
+        }
+        !has_secret
     }
 
     pub(super) fn refuse_secret(&mut self) {

@@ -7,9 +7,9 @@ use crate::cli::talk::conversation::{Conversation, MAX_LINES, Target, Turn, Typi
 use crate::cli::talk::fact::{Fact, Said};
 use crate::cli::talk::sent::Passage;
 use crate::cli::talk::stdin::{Stdin, fills_terminal};
-use crate::cli::talk::typed::{Typed, without_keys};
+use crate::cli::talk::typed::without_keys;
 use crate::cli::{Error, ExitCode};
-use crate::commands;
+use crate::commands::{self, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
 use crate::tui::Ticket;
@@ -165,7 +165,10 @@ impl Conversation {
         }
         self.look_for_secrets(&line);
         if !self.is_person() {
-            return self.say(self.state.target.peer(), line);
+            return match self.text_of(line) {
+                Some(text) => self.say(self.state.target.peer(), text),
+                None => Ok(None),
+            };
         }
         self.face.entered();
         if self.is_writing() {
@@ -179,10 +182,19 @@ impl Conversation {
             self.refuse_keys(&text);
             return Ok(None);
         }
-        let typed = Typed::parse(&line);
+        match self.text_of(line) {
+            Some(line) => self.on_text(&line),
+            None => Ok(None),
+        }
+    }
+
+    /// Does what a person means by a line.
+    fn on_text(&mut self, line: &str) -> Result<Option<ExitCode>, Error> {
+        let typed = Typed::parse(line);
+        let is_command = matches!(typed, Typed::Command(_));
         // What was said before a command or an answer comes before it.
         let said = match typed {
-            Typed::SayTo { text: [_, ..], .. } => self.say_batch_before_another()?,
+            Typed::SayTo { text, .. } if !text.is_empty() => self.say_batch_before_another()?,
             Typed::Say(_) if !self.state.callers.is_question() => None,
             Typed::Say(_)
             | Typed::SayTo { .. }
@@ -195,26 +207,26 @@ impl Conversation {
         }
         // While a question is open a line answers it, unless it is one of our commands. A key may
         // begin with `/` too.
-        if self.state.callers.is_question() && !typed.is_command() {
-            self.on_answer(&line)?;
+        if self.state.callers.is_question() && !is_command {
+            self.on_answer(line)?;
             return Ok(None);
         }
-        if !typed.is_command() && self.state.callers.have_lost_question(self.clock.now()) {
+        if !is_command && self.state.callers.have_lost_question(self.clock.now()) {
             self.warn("that was typed before the question was gone (nothing was sent)".into());
             return Ok(None);
         }
         match typed {
-            Typed::Say([]) => self.drop_quote(),
-            Typed::Say(text) => return self.say_to_target(text.to_vec()),
+            Typed::Say("") => self.drop_quote(),
+            Typed::Say(text) => return self.say_to_target(text),
             Typed::SayTo { name, text } => {
                 let peer = self.go(name);
                 if let Some(peer) = peer.filter(|_| !text.is_empty()) {
-                    return self.say_or_answer(peer, text.to_vec());
+                    return self.say_or_answer(peer, text);
                 }
             }
             Typed::Command(command) => return self.do_command(command),
             Typed::Misused(usage) => self.misused(usage),
-            Typed::Unknown { command, similar } => self.warn(commands::unknown(command, similar)),
+            Typed::Unknown { word, similar } => self.warn(commands::unknown(word, similar)),
         }
         Ok(None)
     }
@@ -228,7 +240,7 @@ impl Conversation {
         found
     }
 
-    fn say_to_target(&mut self, text: Vec<u8>) -> Result<Option<ExitCode>, Error> {
+    fn say_to_target(&mut self, text: &str) -> Result<Option<ExitCode>, Error> {
         match self.hearer() {
             Some(peer) => self.say_or_answer(peer, text),
             None => Ok(None),
@@ -258,14 +270,11 @@ impl Conversation {
     pub(super) fn say(
         &mut self,
         peer: Option<PeerId>,
-        text: Vec<u8>,
+        text: String,
     ) -> Result<Option<ExitCode>, Error> {
-        let Some(peer) = peer else {
-            return Ok(None);
-        };
-        match self.sendable(text) {
-            Some(text) => self.say_sendable(peer, text),
-            None => Ok(None),
+        match peer {
+            Some(peer) if self.is_sendable(&text) => self.say_sendable(peer, text),
+            Some(_) | None => Ok(None),
         }
     }
 

@@ -171,8 +171,7 @@ impl Conversation {
             return Ok(Some(end));
         }
         let (before, waiting) = (self.state.sent.said(), self.state.pending.len());
-        let text = writing.text.clone().into_bytes();
-        if let Some(end) = self.say_or_answer(writing.peer, text)? {
+        if let Some(end) = self.say_or_answer(writing.peer, &writing.text)? {
             return Ok(Some(end));
         }
         let end = self.say_batch()?;
@@ -219,11 +218,11 @@ mod tests {
 
     use super::*;
     use crate::cli::streams;
-    use crate::cli::talk::conversation::Typist;
+    use crate::cli::talk::conversation::{Target, Typist};
     use crate::cli::talk::face::Face;
     use crate::cli::talk::goal::Goal;
     use crate::cli::talk::profile::tests::{context, network};
-    use crate::cli::talk::stdin::Lines;
+    use crate::cli::talk::stdin::{Lines, Stdin};
     use crate::plain::{Form, Printer};
     use crate::store::key_text;
 
@@ -239,6 +238,23 @@ mod tests {
         let typist = Typist::Person { sees_prompt: false };
         let ends = (Face::Service(printer), typist, Lines::none());
         crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into())
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_is_no_command_and_no_address_and_may_begin_a_key() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path());
+        for line in [
+            b"/quit \xff".as_slice(),
+            b"@bob \xff",
+            b"-----BEGIN PRIVATE KEY-----\xff",
+        ] {
+            assert!(!talk.state.secrets.is_in_key());
+            talk.on_input(Stdin::Line(line.to_vec())).unwrap();
+            assert!(core::mem::take(&mut talk.state.has_failed), "{line:?}");
+        }
+        assert!(talk.state.secrets.is_in_key() && talk.state.leaving.is_none());
+        assert_eq!(talk.state.target, Target::First);
     }
 
     /// All of it had to be typed again.
