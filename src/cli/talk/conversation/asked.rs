@@ -13,7 +13,7 @@ use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Way, Which, key_uri};
 use crate::text::{Safe, Words, count_messages, safe_line};
 use crate::time::UnixTime;
-use crate::tui::{self, Hit};
+use crate::tui::{self, Hit, Told};
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
 const MOST_FOUND: usize = 200;
@@ -67,7 +67,7 @@ impl Conversation {
         match qr::lines(&uri, false, self.is_ascii) {
             Ok(mut lines) => {
                 if let Some(screen) = self.face.screen() {
-                    return screen.code(lines, uri);
+                    return screen.tell(Told::Code { lines, text: uri });
                 }
                 lines.push(uri);
                 for line in lines {
@@ -117,10 +117,7 @@ impl Conversation {
                 lines: excerpt(&told(it), &words),
             };
             let hits = page.entries.iter().rev().map(hit).collect();
-            if let Some(screen) = self.face.screen() {
-                screen.found(hits, sum);
-            }
-            return;
+            return self.face.show(Told::Found { hits, sum });
         }
         let told: Vec<Safe> = page.entries.iter().map(told).collect();
         let lines = told.iter().flat_map(lines_of);
@@ -169,15 +166,12 @@ impl Conversation {
         let now = Stamp::local(self.clock.unix_time());
         let told = |it: &Entry| lines_of(&transcript(it, label.clone(), &now)).collect();
         let messages = around.entries.iter().map(told).collect();
-        if let Some(screen) = self.face.screen() {
-            screen.around(messages, around.at);
-        }
+        let at = around.at;
+        self.face.show(Told::Around { messages, at });
     }
 
     fn nothing_around(&mut self, why: &'static str) {
-        if let Some(screen) = self.face.screen() {
-            screen.nothing_around(why.into());
-        }
+        self.face.show(Told::NotAround(why.into()));
     }
 }
 

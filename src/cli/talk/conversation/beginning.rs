@@ -9,13 +9,14 @@ use crate::cli::talk::fact::{Fact, Waits};
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::text::count_messages;
+use crate::tui::Told;
 
 impl Conversation {
     /// Shows messages that perhaps nobody has seen, and says what still waits for whom.
     pub(super) fn begin(&mut self) -> Result<Option<ExitCode>, Error> {
         self.tell_screen()?;
-        if let (Some(screen), Some(peer)) = (self.face.screen(), self.state.target.peer()) {
-            screen.show(peer);
+        if let Some(peer) = self.state.target.peer() {
+            self.face.show(Told::Show(peer));
         }
         for it in core::mem::take(&mut self.profile.left.unconfirmed) {
             if let Some(end) = self.print(it.contact, &it.message, Some(it.received_at))? {

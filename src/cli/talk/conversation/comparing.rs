@@ -9,7 +9,7 @@ use crate::proto::{ShortCode, Unfinished};
 use crate::store::Day;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
-use crate::tui::{self, Noted};
+use crate::tui::{self, Noted, Told};
 
 /// What is to be done where the words differed and nothing is kept.
 pub(super) const NO_WAY_BACK: &str =
@@ -89,9 +89,7 @@ impl Conversation {
 
     /// Shows how a comparison stands, where there is a panel for it.
     pub(super) fn show_comparison(&mut self, peer: PeerId, comparison: tui::Comparison) {
-        if let Some(screen) = self.face.screen() {
-            screen.compares(peer, comparison);
-        }
+        self.face.show(Told::Comparison { peer, comparison });
     }
 
     /// Says what a panel shows, where there is none.
@@ -104,7 +102,7 @@ impl Conversation {
     /// Says why what was compared proves nothing.
     pub(super) fn not_proved(&mut self, peer: PeerId, why: Safe) {
         match self.face.screen() {
-            Some(screen) => screen.remark(peer, why),
+            Some(screen) => screen.tell(Told::Remark { peer, words: why }),
             None => self.warn_about(peer, Safe::from("verify: ") + why),
         }
     }
@@ -112,7 +110,7 @@ impl Conversation {
     /// Says what a peer in this process reads out, as a person does on the telephone.
     pub(super) fn read_out(&mut self, peer: PeerId, words: Safe) {
         match self.face.screen() {
-            Some(screen) => screen.remark(peer, words),
+            Some(screen) => screen.tell(Told::Remark { peer, words }),
             None => self.warn_about(peer, words),
         }
     }
@@ -137,7 +135,8 @@ impl Conversation {
 
     pub(super) fn show_safety_number(&mut self, peer: PeerId, number: &str) {
         if let Some(screen) = self.face.screen() {
-            return screen.safety_number(peer, safe_line(number));
+            let number = safe_line(number);
+            return screen.tell(Told::SafetyNumber { peer, number });
         }
         let label = self.label(&peer);
         let print = self.out.command(&verify(&label, &["--print"]));

@@ -11,7 +11,7 @@ use crate::cli::talk::unsaved;
 use crate::id::PeerId;
 use crate::store::fingerprint;
 use crate::text::{Safe, safe_line, safe_name};
-use crate::tui;
+use crate::tui::{self, Told};
 
 /// What decides about a caller while a line may be meant for somebody.
 const DECIDING: &str = "/add NAME takes it in, /refuse sends it away";
@@ -37,7 +37,7 @@ impl Conversation {
         self.publish(&guest.told());
         self.state.callers.add(guest.clone());
         if let Some(screen) = self.face.screen() {
-            return screen.guest(guest.on_screen());
+            return screen.tell(Told::Guest(guest.on_screen()));
         }
         if let Some(name) = &guest.nickname {
             self.warn(Safe::from("an unknown key suggests to be called \"") + name + "\"");
@@ -87,9 +87,7 @@ impl Conversation {
     /// asked about the next.
     pub(super) fn settle_guest(&mut self, peer: PeerId, by: SettledBy) {
         let was_asked = self.state.callers.settle(peer, by, self.clock.now());
-        if let Some(screen) = self.face.screen() {
-            screen.guest_gone(peer);
-        }
+        self.face.show(Told::GuestGone(peer));
         if was_asked {
             self.ask();
         }

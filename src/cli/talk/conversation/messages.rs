@@ -10,6 +10,7 @@ use crate::id::PeerId;
 use crate::plain::Own;
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
+use crate::tui::Told;
 
 impl Conversation {
     pub(super) fn on_chat(&mut self, event: Event) -> Result<Option<ExitCode>, Error> {
@@ -113,8 +114,9 @@ impl Conversation {
                 .or_default()
                 .delivered += 1;
         }
-        self.face.moved(contact.peer(), name, state);
-        self.state.backlog.moved(contact.peer(), name, state);
+        let peer = contact.peer();
+        self.face.show(Told::State { peer, name, state });
+        self.state.backlog.moved(peer, name, state);
         let perhaps = self.may_have_arrived(contact, name);
         let end = self.tell_state(contact, name, state)?;
         self.answer_waits(contact, name, state, perhaps);

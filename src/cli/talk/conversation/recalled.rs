@@ -10,7 +10,7 @@ use crate::plain::Stamp;
 use crate::store::{Counted, Deletion, ErrorKind, StoreTrouble, Which};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
-use crate::tui;
+use crate::tui::{self, Told};
 
 /// What the next line to somebody answers.
 #[derive(Debug)]
@@ -122,9 +122,7 @@ impl Conversation {
                 "not deleted".into()
             }
         };
-        if let Some(screen) = self.face.screen() {
-            screen.not_deleted(why);
-        }
+        self.face.show(Told::NotDeleted(why));
     }
 
     /// Does away with a message wherever it is kept, and takes it off a screen.
@@ -136,9 +134,7 @@ impl Conversation {
         if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept) {
             self.state.backlog.forget_deleted(which);
             self.drop_quote_of(|quote| quote.of == which);
-            if let Some(screen) = self.face.screen() {
-                screen.deleted(on_screen(which));
-            }
+            self.face.show(Told::Deleted(on_screen(which)));
         }
         Ok(done)
     }
@@ -169,13 +165,12 @@ impl Conversation {
                 let is_meant = contact.is_none_or(|contact| contact == quote.of.contact);
                 is_meant && !is_kept && before.is_none_or(|before| quote.at < before)
             });
-            if let Some(screen) = self.face.screen() {
-                screen.purged(tui::Purged {
-                    with: contact.map(ContactId::peer),
-                    before,
-                    kept: kept.into_iter().map(on_screen).collect(),
-                });
-            }
+            let purged = tui::Purged {
+                with: contact.map(ContactId::peer),
+                before,
+                kept: kept.into_iter().map(on_screen).collect(),
+            };
+            self.face.show(Told::Purged(purged));
         }
         Ok(gone?)
     }

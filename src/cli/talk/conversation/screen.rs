@@ -13,7 +13,7 @@ use crate::proto::Loss;
 use crate::store::{KeyOffer, key_text};
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
-use crate::tui::{Ask, Card, Files, LinkStatus, Moved, Standing};
+use crate::tui::{Ask, Card, Files, LinkStatus, Moved, Standing, Told};
 
 /// How much of the history a conversation begins with when it is opened; `/search` and `history` have all of it.
 const EARLIER_MESSAGES: usize = 200;
@@ -45,17 +45,16 @@ impl Conversation {
 
     fn look_up(&mut self, part: String) {
         let began = self.state.lookup.look(part.clone(), &self.sender);
-        if let (Err(why), Some(screen)) = (began, self.face.screen()) {
-            screen.files(part, Err(why));
+        if let Err(why) = began {
+            let found = Err(why);
+            self.face.show(Told::Files { part, found });
         }
     }
 
     /// Names of files were looked up.
     pub(super) fn on_files(&mut self, part: String, found: Result<Files, Safe>) {
         let next = self.state.lookup.looked_up();
-        if let Some(screen) = self.face.screen() {
-            screen.files(part, found);
-        }
+        self.face.show(Told::Files { part, found });
         if let Some(next) = next {
             self.look_up(next);
         }

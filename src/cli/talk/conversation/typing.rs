@@ -12,7 +12,7 @@ use crate::cli::{Error, ExitCode};
 use crate::commands::{self, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
-use crate::tui::Ticket;
+use crate::tui::{Ticket, Told};
 
 /// Messages to one peer that are written down together, and then said.
 #[derive(Debug, Default)]
@@ -501,9 +501,8 @@ impl Conversation {
         match author {
             Author::Line => {}
             Author::Screen(ticket) => {
-                if let Some(screen) = self.face.screen() {
-                    screen.accepted(ticket, message.name);
-                }
+                let name = message.name;
+                self.face.show(Told::Accepted { ticket, name });
             }
             Author::Program(ordered) => {
                 let label = self.label(&peer);
@@ -568,9 +567,8 @@ impl Conversation {
         match author {
             Author::Line => self.refuse(why.as_str()),
             Author::Screen(ticket) => {
-                if let Some(screen) = self.face.screen() {
-                    screen.refused(*ticket, why);
-                }
+                let ticket = *ticket;
+                self.face.show(Told::NotAccepted { ticket, why });
             }
             Author::Program(ordered) => self.on_not_accepted(ordered, peer, error),
         }

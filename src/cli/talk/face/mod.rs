@@ -17,7 +17,7 @@ pub(super) use self::orders::Order;
 pub(super) use self::ringer::Ringer;
 pub(super) use self::screen::{Alerts, Screen, read_keys};
 
-use crate::chat::{Incoming, Name, Outgoing, Received, State};
+use crate::chat::{Incoming, Outgoing, Received};
 use crate::cli::talk::fact::{Fact, Said, Who};
 use crate::cli::talk::{moves_cursor, through};
 use crate::cli::{Error, Out, streams};
@@ -25,6 +25,7 @@ use crate::id::PeerId;
 use crate::plain::{Mark, Own, Printer, Stamp};
 use crate::text::{Outlet, Safe, safe_line};
 use crate::time::UnixTime;
+use crate::tui::Told;
 
 /// A message that was written so long ago shows when.
 const LATE: Duration = Duration::from_secs(120);
@@ -74,6 +75,13 @@ impl Face {
         match self {
             Self::Screen(screen) => Some(screen),
             Self::Lines(..) | Self::Events(_) | Self::Service(_) | Self::Record(_) => None,
+        }
+    }
+
+    /// Tells a screen; nothing else has a place for it.
+    pub(super) fn show(&mut self, told: Told) {
+        if let Self::Screen(screen) = self {
+            screen.tell(told);
         }
     }
 
@@ -177,14 +185,6 @@ impl Face {
             Self::Lines(printer, _) => printer.warn(&(Safe::from("not sent: ") + why)),
             // Whoever asked for it has an answer.
             Self::Screen(_) | Self::Events(_) | Self::Service(_) | Self::Record(_) => {}
-        }
-    }
-
-    /// Tells how far a message of ours has come: a screen at once, lines by [`Face::progress`] and
-    /// [`Face::outcome`].
-    pub(super) fn moved(&mut self, peer: PeerId, name: Name, state: State) {
-        if let Self::Screen(screen) = self {
-            screen.moved(peer, name, state);
         }
     }
 

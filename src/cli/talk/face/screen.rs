@@ -16,9 +16,8 @@ use crate::sync::thread;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
 use crate::tui::{
-    self, Action, App, Card, Comparison, Earlier, Files, Guest, Held, Hit, LinkStatus, Now, Osc,
-    Purged, Reader, Said, Settings, Standing, Terminal, Through, Ticket, Told, Which,
-    is_in_foreground,
+    self, Action, App, Card, Earlier, Held, LinkStatus, Now, Osc, Reader, Said, Settings, Standing,
+    Terminal, Through, Told, is_in_foreground,
 };
 
 /// A screen, and the terminal that it is on.
@@ -213,7 +212,7 @@ impl Screen {
     }
 
     /// Hands over what the core tells. What the terminal says to that is told by the next drawing.
-    fn tell(&mut self, told: Told) {
+    pub(in crate::cli::talk) fn tell(&mut self, told: Told) {
         let _ = self.take_now(tui::Input::Told(told));
     }
 
@@ -253,14 +252,6 @@ impl Screen {
 
     pub(in crate::cli::talk) const fn wants_to_leave(&self) -> bool {
         self.wants_to_leave
-    }
-
-    pub(in crate::cli::talk) fn accepted(&mut self, ticket: Ticket, name: Name) {
-        self.tell(Told::Accepted { ticket, name });
-    }
-
-    pub(in crate::cli::talk) fn refused(&mut self, ticket: Ticket, why: Safe) {
-        self.tell(Told::NotAccepted { ticket, why });
     }
 
     pub(super) fn said(
@@ -333,10 +324,6 @@ impl Screen {
         });
     }
 
-    pub(super) fn moved(&mut self, peer: PeerId, name: Name, state: State) {
-        self.tell(Told::State { peer, name, state });
-    }
-
     pub(super) fn note(&mut self, about: Option<PeerId>, words: &Safe) {
         let lines = words.as_str().split('\n').map(crate::text::safe_line);
         let lines = lines.collect();
@@ -348,71 +335,9 @@ impl Screen {
         self.app.key_to_verify()
     }
 
-    /// Tells how a comparison of words stands.
-    pub(in crate::cli::talk) fn compares(&mut self, peer: PeerId, comparison: Comparison) {
-        self.tell(Told::Comparison { peer, comparison });
-    }
-
-    pub(in crate::cli::talk) fn safety_number(&mut self, peer: PeerId, number: Safe) {
-        self.tell(Told::SafetyNumber { peer, number });
-    }
-
-    /// Says something about a comparison, where that is made.
-    pub(in crate::cli::talk) fn remark(&mut self, peer: PeerId, words: Safe) {
-        self.tell(Told::Remark { peer, words });
-    }
-
-    /// Shows a QR code.
-    pub(in crate::cli::talk) fn code(&mut self, lines: Vec<Safe>, text: Safe) {
-        self.tell(Told::Code { lines, text });
-    }
-
-    /// Shows what was found of what is kept.
-    pub(in crate::cli::talk) fn found(&mut self, hits: Vec<Hit>, sum: Vec<Safe>) {
-        self.tell(Told::Found { hits, sum });
-    }
-
-    /// Shows a message among its neighbours.
-    pub(in crate::cli::talk) fn around(&mut self, messages: Vec<Vec<Safe>>, at: usize) {
-        self.tell(Told::Around { messages, at });
-    }
-
-    /// Tells why there is nothing around a message.
-    pub(in crate::cli::talk) fn nothing_around(&mut self, why: Safe) {
-        self.tell(Told::NotAround(why));
-    }
-
-    /// A message is kept nowhere any more.
-    pub(in crate::cli::talk) fn deleted(&mut self, which: Which) {
-        self.tell(Told::Deleted(which));
-    }
-
     /// What it holds of the conversation with somebody.
     pub(in crate::cli::talk) fn held(&self, peer: &PeerId) -> Held {
         self.app.held(peer)
-    }
-
-    /// What was over is kept nowhere any more.
-    pub(in crate::cli::talk) fn purged(&mut self, purged: Purged) {
-        self.tell(Told::Purged(purged));
-    }
-
-    /// Tells why a message is not deleted.
-    pub(in crate::cli::talk) fn not_deleted(&mut self, why: Safe) {
-        self.tell(Told::NotDeleted(why));
-    }
-
-    /// Tells what a part of a file name could become.
-    pub(in crate::cli::talk) fn files(&mut self, part: String, found: Result<Files, Safe>) {
-        self.tell(Told::Files { part, found });
-    }
-
-    pub(in crate::cli::talk) fn guest(&mut self, guest: Guest) {
-        self.tell(Told::Guest(guest));
-    }
-
-    pub(in crate::cli::talk) fn guest_gone(&mut self, peer: PeerId) {
-        self.tell(Told::GuestGone(peer));
     }
 
     /// Tells who somebody is, if that is news.
@@ -436,11 +361,6 @@ impl Screen {
     /// Whether it has a conversation with somebody.
     pub(in crate::cli::talk) fn knows(&self, peer: &PeerId) -> bool {
         self.told.contains_key(peer)
-    }
-
-    /// Begins with this conversation.
-    pub(in crate::cli::talk) fn show(&mut self, peer: PeerId) {
-        self.tell(Told::Show(peer));
     }
 
     /// Tells that those whom it knows and who are not among `known` are nobody's peers any more.
