@@ -12,10 +12,7 @@ use std::path::Path;
 use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
-use crate::store::{
-    Archive, Around, Change, Counted, Deletion, Earlier, Error, Fault, Filter, Page, Search,
-    Standing, Which,
-};
+use crate::store::{Archive, Change, Counted, Deletion, Error, Fault, Filter, Standing, Which};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
@@ -121,48 +118,9 @@ impl Journal {
             .reserve_timestamps(path, self.clock.unix_time())
     }
 
-    /// Whether what is over is kept, be it only as long as this runs.
-    pub(super) const fn keeps_history(&self) -> bool {
-        self.archive.keep().has_history()
-    }
-
-    /// How many messages with somebody are kept no longer, since others came: [`Archive::made_room`].
-    pub(super) fn made_room(&self, contact: ContactId) -> u64 {
-        self.archive.made_room(Some(contact))
-    }
-
-    /// The next page of a search, as far as messages are kept: [`Search::page`].
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn page(
-        &self,
-        search: &mut Search,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Page, Error> {
-        search.page(&self.archive, most, bytes)
-    }
-
-    /// With whom messages are kept.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn contacts(&self) -> Result<BTreeSet<ContactId>, Error> {
-        self.archive.contacts()
-    }
-
-    /// What was last said with somebody before this run: [`Archive::earlier`].
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn earlier(
-        &self,
-        contact: ContactId,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Earlier, Error> {
-        self.archive.earlier(contact, most, bytes)
+    /// The store, to be read as it was when it was written last.
+    pub(super) const fn archive(&self) -> &Archive {
+        &self.archive
     }
 
     /// Does away with history, of what was counted if anything was. Returns how many messages went.
@@ -216,19 +174,6 @@ impl Journal {
         Ok(kept)
     }
 
-    /// How many messages of those [`Journal::purge`] would take still.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn count_left(
-        &self,
-        contact: Option<ContactId>,
-        before: Option<UnixTime>,
-        counted: Option<&Counted>,
-    ) -> Result<u64, Error> {
-        self.archive.count_left(contact, before, counted)
-    }
-
     /// Does away with one message, as far as it is kept: [`Archive::delete`].
     ///
     /// # Errors
@@ -236,19 +181,6 @@ impl Journal {
     pub(super) fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
         self.catch_up()?;
         self.archive.delete(which)
-    }
-
-    /// A message and what was said around it: [`Archive::around`].
-    ///
-    /// # Errors
-    /// What the store says.
-    pub(super) fn around(
-        &self,
-        which: Which,
-        most: usize,
-        bytes: usize,
-    ) -> Result<Option<Around>, Error> {
-        self.archive.around(which, most, bytes)
     }
 
     /// Whether something is only in memory yet.

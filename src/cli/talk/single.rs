@@ -298,7 +298,8 @@ pub(super) mod tests {
     pub(in crate::cli::talk) fn standings(profile: &mut Profile) -> Vec<Standing> {
         profile.journal.catch_up().unwrap();
         let mut search = Search::new(Filter::default(), Way::On, None);
-        let page = profile.journal.page(&mut search, 99, usize::MAX).unwrap();
+        let archive = profile.journal.archive();
+        let page = search.page(archive, 99, usize::MAX).unwrap();
         page.entries.iter().map(|entry| entry.standing).collect()
     }
 }

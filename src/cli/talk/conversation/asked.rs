@@ -141,9 +141,9 @@ impl Conversation {
             before: None,
             words: Some(words),
         };
-        let journal = &self.profile.journal;
+        let archive = self.profile.journal.archive();
         let mut search = Search::new(filter, Way::Back, None);
-        Ok(journal.page(&mut search, MOST_FOUND, MOST_FOUND_BYTES)?)
+        Ok(search.page(archive, MOST_FOUND, MOST_FOUND_BYTES)?)
     }
 
     /// Shows a message that was found among its neighbours.
@@ -153,7 +153,8 @@ impl Conversation {
             name: which.name,
             is_ours: which.is_ours,
         };
-        let found = (self.profile.journal).around(of, MOST_AROUND, MOST_AROUND_BYTES);
+        let archive = self.profile.journal.archive();
+        let found = archive.around(of, MOST_AROUND, MOST_AROUND_BYTES);
         let around = match found {
             Ok(Some(around)) => around,
             Ok(None) => return self.nothing_around("that message is not in the history any more"),

@@ -6,10 +6,9 @@ use std::time::Duration;
 use crate::cli::history::{NO_ROOM, Written, written};
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::files::in_home;
-use crate::cli::talk::journal::Journal;
 use crate::cli::{Error, Suggestion};
 use crate::id::PeerId;
-use crate::store::{Filter, Search, Way};
+use crate::store::{Archive, Filter, Search, Way};
 use crate::text::{Safe, count_messages};
 use crate::tui::Held;
 
@@ -53,7 +52,7 @@ impl Export {
         path: &Path,
         peer: PeerId,
         label: Safe,
-        journal: &Journal,
+        archive: &Archive,
     ) -> Result<(Self, Option<Safe>), Error> {
         let filter = Filter {
             contact: Some(peer.into()),
@@ -68,18 +67,18 @@ impl Export {
             messages: 0,
             left: None,
         };
-        let lacks = export.say_made_room(journal, "not in it: ", NO_ROOM)?;
+        let lacks = export.say_made_room(archive, "not in it: ", NO_ROOM)?;
         Ok((export, lacks))
     }
 
     /// Writes how many messages had to make room since that was last written, if any had, and returns it.
     fn say_made_room(
         &mut self,
-        journal: &Journal,
+        archive: &Archive,
         before: &'static str,
         behind: &'static str,
     ) -> Result<Option<Safe>, Error> {
-        let made_room = journal.made_room(self.peer.into());
+        let made_room = archive.made_room(Some(self.peer.into()));
         let more = made_room.saturating_sub(self.made_room);
         self.made_room = made_room;
         if more == 0 {
@@ -90,9 +89,9 @@ impl Export {
         Ok(Some(words))
     }
 
-    fn write_page(&mut self, journal: &Journal) -> Result<Progress, Error> {
+    fn write_page(&mut self, archive: &Archive) -> Result<Progress, Error> {
         let most = self.left.map_or(PAGE, |left| left.min(PAGE));
-        let page = journal.page(&mut self.search, most, PAGE_BYTES)?;
+        let page = self.search.page(archive, most, PAGE_BYTES)?;
         for entry in &page.entries {
             self.file.add(&written(entry, self.label.clone()))?;
             self.messages += 1;
@@ -107,7 +106,7 @@ impl Export {
             Some(_) | None => Progress::Done {
                 unreadable,
                 // Whether they were written before they went is not known.
-                lacks: self.say_made_room(journal, "perhaps not in it: ", NO_ROOM_MEANWHILE)?,
+                lacks: self.say_made_room(archive, "perhaps not in it: ", NO_ROOM_MEANWHILE)?,
             },
         })
     }
@@ -120,7 +119,7 @@ impl Conversation {
         let path = in_home(file);
         self.note_seen();
         self.profile.journal.catch_up()?;
-        let is_kept = self.profile.journal.keeps_history();
+        let is_kept = self.profile.journal.archive().keep().has_history();
         let held = self.face.screen().filter(|_| !is_kept);
         let held = held.map(|screen| screen.held(&peer));
         let begun = match held {
@@ -135,7 +134,7 @@ impl Conversation {
 
     fn begin_export(&mut self, peer: PeerId, path: &Path) -> Result<(), Error> {
         let label = self.label(&peer);
-        let (export, lacks) = Export::begin(path, peer, label, &self.profile.journal)?;
+        let (export, lacks) = Export::begin(path, peer, label, self.profile.journal.archive())?;
         if let Some(words) = lacks {
             self.warn(words);
         }
@@ -148,7 +147,7 @@ impl Conversation {
         let Some(mut export) = self.state.exports.pop_front() else {
             return false;
         };
-        match export.write_page(&self.profile.journal) {
+        match export.write_page(self.profile.journal.archive()) {
             Ok(Progress::Goes) => self.state.exports.push_front(export),
             Ok(Progress::Done { unreadable, lacks }) => {
                 if let Some(words) = lacks {
@@ -237,7 +236,7 @@ impl Conversation {
                 ..Filter::default()
             };
             let mut search = Search::new(filter, Way::Back, None);
-            let page = self.profile.journal.page(&mut search, 1, 0)?;
+            let page = search.page(self.profile.journal.archive(), 1, 0)?;
             let older = page.entries.len() + page.more;
             let words = Safe::from("not in it: ") + count_messages(older as u64);
             let all = self.out.command(&Suggestion::securechat(ALL));
@@ -263,9 +262,10 @@ mod tests {
     use super::*;
     use crate::chat::{ConversationId, Incoming, Kind, LogId, Name};
     use crate::cli::args::Cli;
+    use crate::cli::talk::journal::Journal;
     use crate::crypto::StaticSecret;
     use crate::net::{Clock, os_rng};
-    use crate::store::{Archive, Keep};
+    use crate::store::Keep;
     use crate::time::UnixTime;
 
     const BOB: PeerId = PeerId::new([2; 32]);
@@ -323,8 +323,8 @@ mod tests {
             journal.receive(long).unwrap();
         }
         let file = home.path().join("bob.txt");
-        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
-        let progress = export.write_page(&journal).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), journal.archive()).unwrap();
+        let progress = export.write_page(journal.archive()).unwrap();
         assert!(matches!(progress, Progress::Done { unreadable: 0, .. }));
         export.file.finish().unwrap();
         let written = std::fs::read_to_string(&file).unwrap();
@@ -340,9 +340,9 @@ mod tests {
         let old = PAGE as u64 + 5;
         receive(&mut journal, 0..old);
         let file = home.path().join("bob.txt");
-        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), journal.archive()).unwrap();
         for turn in 0..2 {
-            let progress = export.write_page(&journal).unwrap();
+            let progress = export.write_page(journal.archive()).unwrap();
             assert_eq!(matches!(progress, Progress::Done { .. }), turn == 1);
             receive(&mut journal, old + turn..old + turn + 1);
         }
@@ -363,11 +363,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut journal = of_the_session(home.path());
         come(&mut journal, 0..20);
-        let gone = journal.made_room(BOB.into());
+        let gone = journal.archive().made_room(Some(BOB.into()));
         assert!((1..20).contains(&gone), "{gone}");
         let file = home.path().join("bob.txt");
-        let (mut export, lacks) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
-        let progress = export.write_page(&journal).unwrap();
+        let (mut export, lacks) =
+            Export::begin(&file, BOB, "bob".into(), journal.archive()).unwrap();
+        let progress = export.write_page(journal.archive()).unwrap();
         assert!(matches!(progress, Progress::Done { lacks: None, .. }));
         export.file.finish().unwrap();
         let written = std::fs::read_to_string(&file).unwrap();
@@ -383,12 +384,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut journal = of_the_session(home.path());
         come(&mut journal, 0..20);
-        let gone = journal.made_room(BOB.into());
+        let gone = journal.archive().made_room(Some(BOB.into()));
         let file = home.path().join("bob.txt");
-        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), &journal).unwrap();
+        let (mut export, _) = Export::begin(&file, BOB, "bob".into(), journal.archive()).unwrap();
         come(&mut journal, 20..22);
-        assert_eq!(journal.made_room(BOB.into()), gone + 2);
-        let Progress::Done { lacks, .. } = export.write_page(&journal).unwrap() else {
+        assert_eq!(journal.archive().made_room(Some(BOB.into())), gone + 2);
+        let Progress::Done { lacks, .. } = export.write_page(journal.archive()).unwrap() else {
             panic!("it is one page");
         };
         export.file.finish().unwrap();

@@ -24,7 +24,7 @@ impl Conversation {
         self.profile.journal.catch_up()?;
         let mut search = self.take_search(find)?;
         let most = find.most.map_or(PAGE, |most| most.get().min(PAGE));
-        let page = (self.profile.journal).page(&mut search, most, PAGE_BYTES)?;
+        let page = search.page(self.profile.journal.archive(), most, PAGE_BYTES)?;
         let entries = page.entries.iter();
         let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
         let rest = if find.oldest_first { "newer" } else { "older" };
@@ -103,7 +103,7 @@ impl Conversation {
         if let Some(beginning) = typed.strip_prefix("key:")
             && self.profile.contacts.find(typed).is_none()
         {
-            let contacts = self.profile.journal.contacts()?;
+            let contacts = self.profile.journal.archive().contacts()?;
             return begins_with(beginning, &contacts).map(Some);
         }
         self.peer_called(typed).map(ContactId::from).map(Some)

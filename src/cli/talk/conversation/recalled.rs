@@ -149,7 +149,8 @@ impl Conversation {
         let gone = self.profile.journal.purge(contact, before, counted);
         let is_stopped = |kind: &_| matches!(kind, ErrorKind::Store(StoreTrouble::Stopped));
         let had_stopped = gone.as_ref().is_err_and(|error| is_stopped(error.kind()));
-        let left = || self.profile.journal.count_left(contact, before, counted);
+        let archive = self.profile.journal.archive();
+        let left = || archive.count_left(contact, before, counted);
         let is_gone = is_gone(&gone, had_stopped, left);
         if is_gone {
             // What came while somebody thought about it stays in front as well.

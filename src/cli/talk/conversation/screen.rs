@@ -268,7 +268,8 @@ impl Conversation {
 
     /// Shows what was last said with somebody in earlier runs, as far as it is kept.
     fn show_earlier(&mut self, peer: PeerId) {
-        let found = (self.profile.journal).earlier(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);
+        let archive = self.profile.journal.archive();
+        let found = archive.earlier(peer.into(), EARLIER_MESSAGES, EARLIER_BYTES);
         match found {
             Ok(earlier) => {
                 if let Some(screen) = self.face.screen() {
