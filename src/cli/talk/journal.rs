@@ -265,7 +265,7 @@ impl Done {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::chat::{ConversationId, Kind, LogId};
     use crate::crypto::StaticSecret;
@@ -285,18 +285,18 @@ mod tests {
         (Journal::new(archive, clock), restored)
     }
 
-    fn name(sequence: u64) -> Name {
+    pub(in crate::cli::talk) fn name(sequence: u64) -> Name {
         let log = LogId(1);
         Name { log, sequence }
     }
 
-    fn incoming(sequence: u64) -> Incoming {
+    pub(in crate::cli::talk) fn incoming(sequence: u64) -> Incoming {
         Incoming {
             name: name(sequence),
             kind: Kind::Text,
             conversation: ConversationId::default(),
             sent_at: UnixTime(0),
-            body: vec![1],
+            body: b"hi".to_vec(),
             missing: 0,
         }
     }

@@ -335,9 +335,14 @@ pub(super) mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::Out;
     use crate::cli::args::Globals;
+    use crate::cli::talk::conversation::{Conversation, Typist};
+    use crate::cli::talk::face::Face;
+    use crate::cli::talk::goal::Goal;
     use crate::cli::talk::network::Network;
+    use crate::cli::talk::stdin::Lines;
+    use crate::cli::{Out, streams};
+    use crate::plain::{Form, Printer};
     use crate::proto::EndpointConfig;
     use crate::store::{Config, KeyFile, Paths};
 
@@ -375,6 +380,25 @@ pub(super) mod tests {
     /// A core that runs and knows nobody.
     pub(in crate::cli::talk) fn network(context: &Context) -> Network {
         Network::start(profile(context), LOCAL, EndpointConfig::default(), None).unwrap()
+    }
+
+    /// Somebody who knows these people, a line of known-peers each.
+    pub(in crate::cli::talk) fn who_knows(home: &Path, known: &str) -> Context {
+        let context = context(home);
+        std::fs::write(context.paths.known_peers(), format!("# known\n{known}")).unwrap();
+        context
+    }
+
+    /// A conversation that serves programs, and nobody sees.
+    pub(in crate::cli::talk) fn conversation(
+        context: &Context,
+        typist: Typist,
+        goal: Goal,
+    ) -> Conversation {
+        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
+        let ends = (Face::Service(printer), typist, Lines::none());
+        let network = network(context);
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, context.into())
     }
 
     #[test]

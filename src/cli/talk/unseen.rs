@@ -126,9 +126,8 @@ fn item(message: &Incoming) -> Item {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{ConversationId, Kind, LogId};
+    use crate::cli::talk::journal::tests::{incoming, name};
     use crate::id::PeerId;
-    use crate::time::UnixTime;
 
     const MIB: usize = 1 << 20;
     /// What a daemon receipts while nobody listens.
@@ -138,19 +137,10 @@ mod tests {
         PeerId::new([of; 32]).into()
     }
 
-    fn name(sequence: u64) -> Name {
-        let log = LogId(1);
-        Name { log, sequence }
-    }
-
     fn message(sequence: u64, len: usize) -> Incoming {
         Incoming {
-            name: name(sequence),
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(0),
             body: vec![b'x'; len],
-            missing: 0,
+            ..incoming(sequence)
         }
     }
 

@@ -243,35 +243,25 @@ mod tests {
 
     use super::*;
     use crate::chat::{Event, State};
-    use crate::cli::streams;
     use crate::cli::talk::conversation::deliveries::Ordered;
     use crate::cli::talk::conversation::pending::Unsaid;
     use crate::cli::talk::conversation::typing::Author;
-    use crate::cli::talk::face::Face;
     use crate::cli::talk::goal::tests::reach;
-    use crate::cli::talk::profile::tests::{context, network};
-    use crate::cli::talk::stdin::Lines;
-    use crate::plain::{Form, Printer};
+    use crate::cli::talk::profile::tests::{context, conversation, network, who_knows};
     use crate::store::key_text;
 
     const BOB: PeerId = PeerId::new([2; 32]);
 
     /// What a pipe begins with, to bob, who is known and not there.
-    fn conversation(home: &std::path::Path) -> Conversation {
-        let context = context(home);
+    fn with_bob(home: &std::path::Path) -> Conversation {
         let bob = format!("bob {}\n", key_text(&BOB));
-        std::fs::write(context.paths.known_peers(), bob).unwrap();
-        let network = network(&context);
-        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
-        let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-        let goal = reach(BOB, true);
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into())
+        conversation(&who_knows(home, &bob), Typist::Pipe, reach(BOB, true))
     }
 
     #[test]
     fn what_was_written_down_before_the_network_failed_counts_as_kept() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         talk.prepare(BOB, "a line".into(), Author::Line).unwrap();
         let ordered = Ordered::of_standard_input(Instant::ZERO, Some(Duration::ZERO));
         let asked = Author::Program(ordered);
@@ -291,7 +281,7 @@ mod tests {
     #[test]
     fn who_took_nothing_for_a_minute_is_not_waited_for_until_it_has_taken_everything() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         for text in ["one", "two"] {
             talk.prepare(BOB, text.into(), Author::Line).unwrap();
         }
@@ -324,7 +314,7 @@ mod tests {
     #[test]
     fn what_is_gone_with_somebody_who_was_removed_is_not_said_to_be_kept() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         talk.prepare(BOB, "a line".into(), Author::Line).unwrap();
         talk.say_batch().unwrap();
         assert!(!talk.state.sent.is_settled());
@@ -336,7 +326,7 @@ mod tests {
     #[test]
     fn what_is_refused_once_it_is_written_down_is_not_sent_next_time() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         for text in ["one", "two"] {
             talk.prepare(BOB, text.into(), Author::Line).unwrap();
         }

@@ -260,13 +260,13 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::chat::{ConversationId, Incoming, Kind, LogId, Name};
+    use crate::chat::Incoming;
     use crate::cli::args::Cli;
     use crate::cli::talk::journal::Journal;
+    use crate::cli::talk::journal::tests::incoming;
     use crate::crypto::StaticSecret;
     use crate::net::{Clock, os_rng};
     use crate::store::Keep;
-    use crate::time::UnixTime;
 
     const BOB: PeerId = PeerId::new([2; 32]);
 
@@ -274,18 +274,6 @@ mod tests {
         let messages: Vec<Incoming> = sequences.map(incoming).collect();
         let messages = messages.iter().map(|message| (BOB.into(), message));
         journal.receive(messages).unwrap();
-    }
-
-    fn incoming(sequence: u64) -> Incoming {
-        let log = LogId(1);
-        Incoming {
-            name: Name { log, sequence },
-            kind: Kind::Text,
-            conversation: ConversationId::default(),
-            sent_at: UnixTime(0),
-            body: b"hi".to_vec(),
-            missing: 0,
-        }
     }
 
     fn journal(home: &Path) -> Journal {

@@ -94,24 +94,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cli::streams;
     use crate::cli::talk::conversation::Typist;
-    use crate::cli::talk::face::Face;
     use crate::cli::talk::goal::Goal;
-    use crate::cli::talk::profile::tests::{context, network};
-    use crate::cli::talk::stdin::Lines;
+    use crate::cli::talk::profile::tests::{context, conversation};
     use crate::control::{Client, Connection};
-    use crate::plain::{Form, Printer};
 
     /// A conversation that serves its socket, and a program that listens to it.
     fn serving(home: &Path) -> (Conversation, Client) {
         let context = context(home);
-        let network = network(&context);
-        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
-        let ends = (Face::Service(printer), Typist::Nobody, Lines::none());
         let goal = Goal::Listen { once: None };
-        let mut talk =
-            crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
+        let mut talk = conversation(&context, Typist::Nobody, goal);
         talk.serve_programs(&context.paths).unwrap();
         let program = Client::unserved();
         talk.programs.subscribe(program.clone(), false);

@@ -214,36 +214,27 @@ fn filling() -> Safe {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
-    use crate::cli::streams;
     use crate::cli::talk::conversation::{Target, Typist};
-    use crate::cli::talk::face::Face;
     use crate::cli::talk::goal::Goal;
-    use crate::cli::talk::profile::tests::{context, network};
-    use crate::cli::talk::stdin::{Lines, Stdin};
-    use crate::plain::{Form, Printer};
+    use crate::cli::talk::profile::tests::{conversation, who_knows};
+    use crate::cli::talk::stdin::Stdin;
     use crate::store::key_text;
 
     const BOB: PeerId = PeerId::new([2; 32]);
 
     /// What somebody types in, who knows bob.
-    fn conversation(home: &Path) -> Conversation {
-        let context = context(home);
-        let bob = format!("# known\nbob {}\n", key_text(&BOB));
-        std::fs::write(context.paths.known_peers(), bob).unwrap();
-        let (network, goal) = (network(&context), Goal::Listen { once: None });
-        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
+    fn with_bob(home: &Path) -> Conversation {
+        let bob = format!("bob {}\n", key_text(&BOB));
         let typist = Typist::Person { sees_prompt: false };
-        let ends = (Face::Service(printer), typist, Lines::none());
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into())
+        conversation(&who_knows(home, &bob), typist, Goal::Listen { once: None })
     }
 
     #[test]
     fn a_line_that_is_no_text_is_no_command_and_no_address_and_may_begin_a_key() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         for line in [
             b"/quit \xff".as_slice(),
             b"@bob \xff",
@@ -261,7 +252,7 @@ mod tests {
     #[test]
     fn several_lines_that_are_refused_can_be_sent_once_that_is_mended() {
         let home = tempfile::tempdir().unwrap();
-        let mut talk = conversation(home.path());
+        let mut talk = with_bob(home.path());
         talk.state.writing = Some(Writing::to(BOB));
         for line in ["one", "two"] {
             talk.write_line(line.as_bytes()).unwrap();

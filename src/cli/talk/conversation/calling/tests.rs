@@ -8,13 +8,10 @@ use std::time::Duration;
 use super::*;
 use crate::chat::Update;
 use crate::cli::talk::conversation::{Link, Target, Typist};
-use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
-use crate::cli::talk::profile::tests::{context, network};
-use crate::cli::talk::stdin::Lines;
-use crate::cli::{ExitCode, Report, streams};
+use crate::cli::talk::profile::tests;
+use crate::cli::{ExitCode, Report};
 use crate::control::Client;
-use crate::plain::{Form, Printer};
 use crate::proto::{CloseReason, Event};
 use crate::store::{KnownPeers, key_text};
 use crate::time::UnixTime;
@@ -28,13 +25,7 @@ const LISTEN: Goal = Goal::Listen { once: None };
 
 /// A conversation of somebody who knows these people, and a program that listens to it.
 fn conversation(home: &Path, known: &str, goal: Goal) -> (Conversation, Client) {
-    let context = context(home);
-    std::fs::write(context.paths.known_peers(), format!("# known\n{known}")).unwrap();
-    let network = network(&context);
-    let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
-    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    let mut talk =
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
+    let mut talk = tests::conversation(&tests::who_knows(home, known), Typist::Pipe, goal);
     let program = Client::unserved();
     talk.programs.subscribe(program.clone(), false);
     (talk, program)

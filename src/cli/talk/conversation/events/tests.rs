@@ -1,30 +1,15 @@
 //! What a conversation makes of what the core tells.
 
-use std::time::Duration;
-
 use super::*;
-use crate::cli::streams::{stderr, stdout};
 use crate::cli::talk::conversation::Target;
-use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::tests::reach;
-use crate::cli::talk::profile::tests::{context, network};
-use crate::cli::talk::stdin::Lines;
+use crate::cli::talk::profile::tests::{context, conversation};
 use crate::id::VerifyingKey;
-use crate::plain::{Form, Printer};
 use crate::store::KnownPeers;
 
 /// A conversation whose lines come through a pipe.
 fn of_a_pipe(home: &std::path::Path, goal: crate::cli::talk::goal::Goal) -> Conversation {
-    let context = context(home);
-    let printer = Printer::new(Form::Records, stdout(), stderr(), true);
-    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    crate::cli::talk::conversation(
-        network(&context),
-        ends,
-        goal,
-        Duration::ZERO,
-        (&context).into(),
-    )
+    conversation(&context(home), Typist::Pipe, goal)
 }
 
 #[test]

@@ -1,16 +1,10 @@
 //! What people are told about how far somebody is to be trusted.
 
-use std::time::Duration;
-
 use super::*;
 use crate::chat::Update;
-use crate::cli::streams::{stderr, stdout};
 use crate::cli::talk::conversation::Typist;
-use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::Goal;
-use crate::cli::talk::profile::tests::{context, network};
-use crate::cli::talk::stdin::Lines;
-use crate::plain::{Form, Printer};
+use crate::cli::talk::profile::tests::{conversation, who_knows};
 use crate::proto::Event;
 use crate::store::key_text;
 use crate::time::UnixTime;
@@ -19,14 +13,9 @@ const BOB: PeerId = PeerId::new([2; 32]);
 
 /// A conversation of somebody who knows bob, with this of him; a session with him stands since the fifth day of 1970.
 fn with_bob(home: &std::path::Path, option: &str) -> Conversation {
-    let context = context(home);
     let known = format!("bob {}{option}\n", key_text(&BOB));
-    std::fs::write(context.paths.known_peers(), known).unwrap();
-    let printer = Printer::new(Form::Records, stdout(), stderr(), true);
-    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    let (network, goal) = (network(&context), Goal::Listen { once: None });
-    let mut talk =
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
+    let goal = Goal::Listen { once: None };
+    let mut talk = conversation(&who_knows(home, &known), Typist::Pipe, goal);
     let event = Event::Established {
         peer: BOB,
         address: "192.0.2.1:7419".parse().unwrap(),

@@ -1,21 +1,16 @@
 //! A list that changes under a program that talks.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::*;
 use crate::chat::FailReason;
-use crate::cli::streams;
 use crate::cli::talk::contacts::Contacts;
 use crate::cli::talk::conversation::Typist;
 use crate::cli::talk::conversation::typing::Author;
-use crate::cli::talk::face::Face;
 use crate::cli::talk::goal::Goal;
-use crate::cli::talk::profile::tests::{context, network};
+use crate::cli::talk::profile::tests::{context, conversation, network};
 use crate::cli::talk::request::{Call, PeersRename};
 use crate::cli::talk::single::tests::{Bob, standings};
-use crate::cli::talk::stdin::Lines;
-use crate::plain::{Form, Printer};
 use crate::store::{ErrorKind, Keep, PeerList, Standing};
 
 /// A conversation of somebody, with this key, who knows bob.
@@ -25,11 +20,8 @@ fn with_bob(home: &Path) -> (Conversation, PeerId, Bob) {
     let own = network(&context).own;
     let bob = Bob::known_to(own);
     std::fs::write(context.paths.known_peers(), bob.line()).unwrap();
-    let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
-    let ends = (Face::Service(printer), Typist::Pipe, Lines::none());
-    let (network, goal) = (network(&context), Goal::Listen { once: None });
-    let talk =
-        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, (&context).into());
+    let goal = Goal::Listen { once: None };
+    let talk = conversation(&context, Typist::Pipe, goal);
     (talk, own, bob)
 }
 
