@@ -284,6 +284,20 @@ pub struct Loss {
     pub obstacle: Option<Obstacle>,
 }
 
+impl Loss {
+    /// One message, of which nothing has left and nothing is kept.
+    pub(super) fn of_one(to: Safe, end: End) -> Self {
+        Self {
+            to: vec![to],
+            messages: 1,
+            perhaps: 0,
+            kept: 0,
+            end,
+            obstacle: None,
+        }
+    }
+}
+
 /// Why a delivery was not tried any longer.
 #[derive(Clone, Debug)]
 pub enum End {

@@ -192,14 +192,8 @@ fn keep(
 }
 
 pub(super) fn not_accepted(peer: &Peer, error: &SendError) -> Error {
-    Error::NotDelivered(Box::new(Loss {
-        to: vec![peer.label.clone()],
-        messages: 1,
-        perhaps: 0,
-        kept: 0,
-        end: End::Failed(safe_line(&error.to_string())),
-        obstacle: None,
-    }))
+    let end = End::Failed(safe_line(&error.to_string()));
+    Error::NotDelivered(Box::new(Loss::of_one(peer.label.clone(), end)))
 }
 
 /// What has happened so far.
@@ -510,12 +504,10 @@ impl Delivery {
 
     fn loss(&self, end: End, obstacle: Option<Obstacle>) -> Error {
         Error::NotDelivered(Box::new(Loss {
-            to: vec![self.peer.label.clone()],
-            messages: 1,
             perhaps: usize::from(self.course.has_stood),
             kept: usize::from(self.name.is_some()),
-            end,
             obstacle,
+            ..Loss::of_one(self.peer.label.clone(), end)
         }))
     }
 }

@@ -164,14 +164,7 @@ impl Conversation {
 
     /// A message was not taken, and is not kept.
     fn not_taken(&self, peer: PeerId, end: End) -> Error {
-        Error::NotDelivered(Box::new(Loss {
-            to: vec![self.label(&peer)],
-            messages: 1,
-            perhaps: 0,
-            kept: 0,
-            end,
-            obstacle: None,
-        }))
+        Error::NotDelivered(Box::new(Loss::of_one(self.label(&peer), end)))
     }
 
     /// Tells programs which of their messages there was no room for in time.
@@ -329,13 +322,11 @@ impl Conversation {
     fn loss(&self, wait: &Wait, end: End, obstacle: Option<Obstacle>) -> Error {
         let state = self.state.sent.may_have_left(wait.contact, wait.name);
         Error::NotDelivered(Box::new(Loss {
-            to: vec![self.label(&wait.contact.peer())],
-            messages: 1,
             perhaps: usize::from(state == Some(true)),
             // What has come to its end is not kept.
             kept: usize::from(state.is_some()),
-            end,
             obstacle,
+            ..Loss::of_one(self.label(&wait.contact.peer()), end)
         }))
     }
 }
