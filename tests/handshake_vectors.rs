@@ -19,8 +19,8 @@ use blake2::{Blake2s256, Digest};
 use rand_core::{TryCryptoRng, TryRng};
 use reference::{Fields, Inputs, play};
 use securechat::crypto::{
-    CookieKey, MacKey, PAYLOAD1_LEN, Psk, StaticSecret, TransportKeys, accept, initiate, mac2,
-    verify_mac2,
+    BatchWipe, CookieKey, MacKey, PAYLOAD1_LEN, Psk, StaticSecret, TransportKeys, accept, initiate,
+    mac2, verify_mac2,
 };
 use securechat::id::{Counter, PeerId, SessionIndex};
 use securechat::wire::packet::{Cookie, Data, Packet, encode_init, encode_resp};
@@ -175,10 +175,11 @@ fn data_datagrams<'a>(
     ] {
         let counter = Counter(counter);
         let mut datagram = Data { receiver, counter }.lay_out(plaintext);
-        from.seal.seal_in_place(counter, &mut datagram[16..]);
+        let wipe = BatchWipe::new();
+        (from.seal).seal_in_batch(counter, &mut datagram[16..], &wipe);
         assert_eq!(datagram, expected(name), "{name}");
-        let opened = to.open.open_in_place(counter, &mut datagram[16..]);
-        assert_eq!(opened.unwrap(), plaintext.as_slice(), "{name}");
+        let opened = (to.open).open_in_batch(counter, &mut datagram[16..], &wipe);
+        assert_eq!(*opened.unwrap(), **plaintext, "{name}");
     }
 }
 

@@ -9,7 +9,7 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
-use crate::crypto::stack::{BatchWipe, scrub_shallow_stack};
+use crate::crypto::stack::BatchWipe;
 use crate::id::Counter;
 
 /// Length of an authentication tag in bytes.
@@ -50,7 +50,8 @@ impl TransportKeys {
 pub struct SealKey(DataKey);
 
 impl SealKey {
-    /// Encrypts `buffer` in place; its last 16 bytes are room for the tag and need no value.
+    /// Encrypts `buffer` in place, one datagram of a batch, after which `_wipe` cleans up; its last 16 bytes are room for
+    /// the tag and need no value.
     ///
     /// The nonce is 4 zero bytes and the counter as u64, little-endian; there is no associated data.
     ///
@@ -58,20 +59,7 @@ impl SealKey {
     /// When `buffer` is shorter than the tag.
     ///
     /// Source: docs/protocol.md#datagrams, Noise §12.3, RFC 8439 §2.8.
-    pub fn seal_in_place(&self, counter: Counter, buffer: &mut [u8]) {
-        self.seal(counter, buffer);
-        scrub_shallow_stack();
-    }
-
-    /// The same for one datagram of a batch, after which `_wipe` cleans up.
-    ///
-    /// # Panics
-    /// When `buffer` is shorter than the tag.
     pub fn seal_in_batch(&self, counter: Counter, buffer: &mut [u8], _wipe: &BatchWipe) {
-        self.seal(counter, buffer);
-    }
-
-    fn seal(&self, counter: Counter, buffer: &mut [u8]) {
         let (text, room) = buffer
             .split_last_chunk_mut::<TAG_LEN>()
             .expect("the caller leaves room for the tag");
@@ -83,38 +71,21 @@ impl SealKey {
 pub struct OpenKey(DataKey);
 
 impl OpenKey {
-    /// Decrypts `buffer`, ciphertext and tag, in place and returns the plaintext at its start.
+    /// Decrypts `buffer`, ciphertext and tag of one datagram of a batch, after which `_wipe` cleans up, in place and
+    /// returns the plaintext at its start.
     ///
     /// # Errors
     /// [`OpenError`] when the bytes do not authenticate under this key and counter. What `buffer`
     /// then holds is unspecified.
-    pub fn open_in_place<'a>(
-        &self,
-        counter: Counter,
-        buffer: &'a mut [u8],
-    ) -> Result<&'a mut [u8], OpenError> {
-        let opened = self.open(counter, buffer);
-        scrub_shallow_stack();
-        opened
-    }
-
-    /// The same for one datagram of a batch, after which `_wipe` cleans up.
-    ///
-    /// # Errors
-    /// [`OpenError`], as [`OpenKey::open_in_place`].
     pub fn open_in_batch<'a>(
         &self,
         counter: Counter,
         buffer: &'a mut [u8],
         _wipe: &BatchWipe,
     ) -> Result<Plaintext<'a>, OpenError> {
-        self.open(counter, buffer).map(Plaintext)
-    }
-
-    fn open<'a>(&self, counter: Counter, buffer: &'a mut [u8]) -> Result<&'a mut [u8], OpenError> {
         let (text, tag) = buffer.split_last_chunk_mut::<TAG_LEN>().ok_or(OpenError)?;
         self.0.open(nonce(counter), &[], text, tag)?;
-        Ok(text)
+        Ok(Plaintext(text))
     }
 }
 
@@ -347,44 +318,52 @@ mod tests {
         (keys.seal, keys.open)
     }
 
+    fn seal(key: &SealKey, counter: u64, buffer: &mut [u8]) {
+        key.seal_in_batch(Counter(counter), buffer, &BatchWipe::new());
+    }
+
+    fn open(key: &OpenKey, counter: u64, buffer: &mut [u8]) -> Result<Vec<u8>, OpenError> {
+        let opened = key.open_in_batch(Counter(counter), buffer, &BatchWipe::new());
+        opened.map(|text| text.to_vec())
+    }
+
     #[test]
     fn what_is_sealed_opens_under_its_counter_only() {
-        let (seal, open) = pair();
+        let (seals, opens) = pair();
         for length in [0, 1, 15, 16, 17, 64, 1200] {
             let mut buffer = vec![3; length + TAG_LEN];
-            seal.seal_in_place(Counter(5), &mut buffer);
+            seal(&seals, 5, &mut buffer);
             let mut copy = buffer.clone();
-            assert_eq!(open.open_in_place(Counter(6), &mut copy), Err(OpenError));
-            let text = open.open_in_place(Counter(5), &mut buffer);
-            assert_eq!(text.as_deref(), Ok(vec![3; length].as_slice()));
+            assert_eq!(open(&opens, 6, &mut copy), Err(OpenError));
+            assert_eq!(open(&opens, 5, &mut buffer), Ok(vec![3; length]));
         }
     }
 
     #[test]
     fn every_altered_byte_is_noticed() {
-        let (seal, open) = pair();
+        let (seals, opens) = pair();
         let mut sealed = [9; 40];
-        seal.seal_in_place(Counter(0), &mut sealed);
+        seal(&seals, 0, &mut sealed);
         for at in 0..sealed.len() {
             let mut forged = sealed;
             forged[at] ^= 0x80;
-            assert_eq!(open.open_in_place(Counter(0), &mut forged), Err(OpenError));
+            assert_eq!(open(&opens, 0, &mut forged), Err(OpenError));
         }
     }
 
     #[test]
     fn what_is_shorter_than_a_tag_does_not_open() {
-        let (_seal, open) = pair();
+        let (_, opens) = pair();
         for length in 0..TAG_LEN {
             let mut short = vec![0; length];
-            assert_eq!(open.open_in_place(Counter(0), &mut short), Err(OpenError));
+            assert_eq!(open(&opens, 0, &mut short), Err(OpenError));
         }
     }
 
     #[test]
     #[should_panic(expected = "room for the tag")]
     fn sealing_without_room_for_the_tag_is_our_mistake() {
-        pair().0.seal_in_place(Counter(0), &mut [0; TAG_LEN - 1]);
+        seal(&pair().0, 0, &mut [0; TAG_LEN - 1]);
     }
 
     #[test]

@@ -30,12 +30,6 @@ pub fn scrub_stack() {
     overwrite::<SCRUB_LEN>();
 }
 
-/// The same for as much as one datagram's cipher leaves, in a fraction of its time.
-#[inline(always)]
-pub(super) fn scrub_shallow_stack() {
-    overwrite::<SHALLOW_LEN>();
-}
-
 /// How much of it a batch of datagrams uses: as one datagram, and the frames between whoever has the batch
 /// and the cipher.
 const BATCH_LEN: usize = 2 * SHALLOW_LEN;

@@ -3,7 +3,9 @@
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
-use securechat::crypto::{Initiator, MacKey, StaticSecret, TransportKeys, accept, initiate};
+use securechat::crypto::{
+    BatchWipe, Initiator, MacKey, StaticSecret, TransportKeys, accept, initiate,
+};
 use securechat::id::{Counter, PacketNumber, PeerId, SessionIndex, StreamId, VerifyingKey};
 use securechat::sim::SimRng;
 use securechat::wire::Writer;
@@ -161,7 +163,8 @@ impl Hostile {
         };
         let mut datagram = data.lay_out(plaintext);
         let (_, body) = datagram.split_at_mut(DATA_HEADER_LEN);
-        keys.keys.seal.seal_in_place(counter, body);
+        let wipe = BatchWipe::new();
+        keys.keys.seal.seal_in_batch(counter, body, &wipe);
         Some(datagram)
     }
 
@@ -239,8 +242,10 @@ impl Hostile {
             Packet::Data(data) => {
                 let Some(keys) = &self.keys else { return };
                 let (_, sealed) = datagram.split_at_mut(DATA_HEADER_LEN);
-                if let Ok(plaintext) = keys.keys.open.open_in_place(data.counter, sealed) {
-                    let payload = Payload::parse(plaintext).expect("an honest plaintext");
+                let wipe = BatchWipe::new();
+                let opened = keys.keys.open.open_in_batch(data.counter, sealed, &wipe);
+                if let Ok(plaintext) = opened {
+                    let payload = Payload::parse(&plaintext).expect("an honest plaintext");
                     self.received.note(&payload);
                     self.numbers.insert(payload.number.0);
                     if self.numbers.len() > MAX_REMEMBERED {

@@ -7,7 +7,7 @@ use super::*;
 use crate::crypto::aead::{OpenKey, SealKey, TAG_LEN};
 use crate::crypto::product::tests::COUNT;
 use crate::crypto::resolver::tests::LOW_ORDER;
-use crate::crypto::stack::SCRUB_LEN;
+use crate::crypto::stack::{BatchWipe, SCRUB_LEN};
 use crate::id::Counter;
 
 const PROLOGUE: &[u8] = b"a prologue";
@@ -44,11 +44,10 @@ fn bob_answers(message1: &[u8; MESSAGE1_LEN], psk: Option<&Psk>) -> Box<[u8; MES
 #[track_caller]
 fn assert_one_way(seal: &SealKey, open: &OpenKey) {
     let mut buffer = *b"words\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    seal.seal_in_place(Counter(7), &mut buffer);
-    assert_eq!(
-        open.open_in_place(Counter(7), &mut buffer).as_deref(),
-        Ok(b"words".as_slice())
-    );
+    let wipe = BatchWipe::new();
+    seal.seal_in_batch(Counter(7), &mut buffer, &wipe);
+    let opened = open.open_in_batch(Counter(7), &mut buffer, &wipe);
+    assert_eq!(opened.as_deref(), Ok(b"words".as_slice()));
 }
 
 #[test]
@@ -101,10 +100,10 @@ fn a_refused_answer_discloses_nothing() {
 fn the_two_directions_have_different_keys() {
     let (mut alice, message1) = alice_calls(None);
     let alice = alice.finish(&bob_answers(&message1, None)).expect("true");
-    let mut buffer = [0; TAG_LEN];
-    alice.keys.seal.seal_in_place(Counter(0), &mut buffer);
-    let reflected = alice.keys.open.open_in_place(Counter(0), &mut buffer);
-    assert!(reflected.is_err());
+    let (mut buffer, wipe) = ([0; TAG_LEN], BatchWipe::new());
+    let TransportKeys { seal, open } = alice.keys;
+    seal.seal_in_batch(Counter(0), &mut buffer, &wipe);
+    assert!(open.open_in_batch(Counter(0), &mut buffer, &wipe).is_err());
 }
 
 #[test]
@@ -118,11 +117,12 @@ fn no_two_handshakes_give_the_same_keys() {
     assert_ne!(one.2, other.2, "nor the same hash");
     let alice = alice.finish(&one.0).expect("message 2 is true").keys;
     assert_one_way(&alice.seal, &one.1.open);
-    let mut buffer = [0; TAG_LEN];
-    alice.seal.seal_in_place(Counter(0), &mut buffer);
-    assert!(other.1.open.open_in_place(Counter(0), &mut buffer).is_err());
-    other.1.seal.seal_in_place(Counter(0), &mut buffer);
-    assert!(alice.open.open_in_place(Counter(0), &mut buffer).is_err());
+    for (from, to) in [(&alice, &other.1), (&other.1, &alice)] {
+        let (mut buffer, wipe) = ([0; TAG_LEN], BatchWipe::new());
+        from.seal.seal_in_batch(Counter(0), &mut buffer, &wipe);
+        let opened = to.open.open_in_batch(Counter(0), &mut buffer, &wipe);
+        assert!(opened.is_err());
+    }
 }
 
 #[test]

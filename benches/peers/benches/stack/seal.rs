@@ -73,14 +73,10 @@ pub(crate) fn seals(scale: Scale) {
                             for _ in 0..count {
                                 counter += 1;
                                 let counter = securechat::id::Counter(counter);
-                                with_ring
-                                    .0
-                                    .seal
-                                    .seal_in_place(counter, black_box(&mut second));
-                                with_ring
-                                    .1
-                                    .open
-                                    .open_in_place(counter, black_box(&mut second))
+                                let wipe = securechat::crypto::BatchWipe::new();
+                                let (seal, open) = (&with_ring.0.seal, &with_ring.1.open);
+                                seal.seal_in_batch(counter, black_box(&mut second), &wipe);
+                                open.open_in_batch(counter, black_box(&mut second), &wipe)
                                     .expect("it is true");
                             }
                         }) / each(count)
@@ -93,14 +89,10 @@ pub(crate) fn seals(scale: Scale) {
                             for _ in 0..count {
                                 counter += 1;
                                 let counter = securechat_portable::id::Counter(counter);
-                                portable
-                                    .0
-                                    .seal
-                                    .seal_in_place(counter, black_box(&mut third));
-                                portable
-                                    .1
-                                    .open
-                                    .open_in_place(counter, black_box(&mut third))
+                                let wipe = securechat_portable::crypto::BatchWipe::new();
+                                let (seal, open) = (&portable.0.seal, &portable.1.open);
+                                seal.seal_in_batch(counter, black_box(&mut third), &wipe);
+                                open.open_in_batch(counter, black_box(&mut third), &wipe)
                                     .expect("it is true");
                             }
                         }) / each(count)
