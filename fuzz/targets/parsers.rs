@@ -78,7 +78,7 @@ fn change(known: &mut KnownPeers, command: u8, input: &mut Input<'_>) {
         1 => known.rename(&name, &other),
         2 => known.remove(&name),
         3 => known.revoke(&key, Some(&other)),
-        4 => known.set_addresses(&name, &[]),
+        4 => known.add_address(&key, &at).map(drop),
         5 => known.set_verified(&name, None),
         6 => known.set_verified(&name, Some(day)),
         7 if command >= 0x80 => known.set_differed(&name, day),

@@ -68,7 +68,8 @@ impl Suggestion {
     }
 
     /// The words of the command, the program first.
-    pub fn words(&self) -> impl Iterator<Item = &str> {
+    #[cfg(test)]
+    pub(super) fn words_for_testing_only(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.program).chain(self.args.iter().map(Safe::as_str))
     }
 
@@ -138,7 +139,8 @@ impl Report {
     }
 
     /// Every command that the report suggests.
-    pub fn suggestions(&self) -> impl Iterator<Item = &Suggestion> {
+    #[cfg(test)]
+    pub(super) fn suggestions_for_testing_only(&self) -> impl Iterator<Item = &Suggestion> {
         let parts = self.lines.iter().flat_map(|line| &line.parts);
         parts.filter_map(|part| match part {
             Part::Words(_) => None,
@@ -226,7 +228,7 @@ mod tests {
                 "  try: ask bob to run securechat listen",
             ]
         );
-        assert_eq!(report.suggestions().count(), 4);
+        assert_eq!(report.suggestions_for_testing_only().count(), 4);
     }
 
     #[test]

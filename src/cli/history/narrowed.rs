@@ -68,7 +68,7 @@ mod tests {
                 last: Some(3),
             };
             let command = search_command(words, limits);
-            let cli = Cli::try_parse_from(command.words()).unwrap();
+            let cli = Cli::try_parse_from(command.words_for_testing_only()).unwrap();
             let Some(Command::History(HistoryCommand::Search(args))) = cli.command else {
                 panic!("{words}");
             };

@@ -44,7 +44,11 @@ impl KnownPeers {
     ///
     /// # Errors
     /// `NotFound`, `DamagedLine`.
-    pub fn set_addresses(&mut self, name: &str, addresses: &[HostPort]) -> Result<(), Error> {
+    pub(super) fn set_addresses(
+        &mut self,
+        name: &str,
+        addresses: &[HostPort],
+    ) -> Result<(), Error> {
         let values: Vec<_> = addresses.iter().map(HostPort::to_string).collect();
         self.set_option(name, "addr", &values)
     }
