@@ -103,12 +103,10 @@ pub enum Error {
         /// To whom it was.
         peer: Peer,
     },
-    /// SC16: the other side speaks another version of the protocol.
+    /// SC16: the other side speaks our version of the protocol no longer. Which one it speaks, its answer does not say.
     OtherVersion {
         /// Who.
         peer: Peer,
-        /// The version that it speaks.
-        theirs: u16,
         /// The version that we speak.
         ours: u16,
     },
@@ -440,7 +438,7 @@ impl Error {
             Self::HostNotFound { host, reason } => wording::host_not_found(host, reason),
             Self::NotDelivered(loss) => wording::not_delivered(loss),
             Self::Unanswered { peer } => wording::unanswered(peer),
-            Self::OtherVersion { peer, theirs, ours } => wording::version(peer, *theirs, *ours),
+            Self::OtherVersion { peer, ours } => wording::version(peer, *ours),
             Self::NewerVersion { peer, theirs, ours } => {
                 wording::newer_version(peer, *theirs, *ours)
             }

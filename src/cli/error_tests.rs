@@ -182,7 +182,6 @@ fn samples() -> Vec<Report> {
         },
         Error::OtherVersion {
             peer: bob(),
-            theirs: 2,
             ours: 1,
         },
         Error::NewerVersion {
@@ -464,12 +463,11 @@ fn an_unknown_host_is_named() {
 fn another_version_says_who_is_behind() {
     let error = Error::OtherVersion {
         peer: bob(),
-        theirs: 2,
         ours: 1,
     };
     assert_eq!(
         shown(&error),
-        "error: bob speaks version 2 of the protocol, this program version 1  [SC16]\n\
+        "error: bob no longer speaks version 1 of the protocol  [SC16]\n\
          \x20 This side needs a newer securechat.\n\
          \x20 try: securechat --version"
     );

@@ -228,18 +228,10 @@ pub(super) fn output_exists(path: &Path) -> Report {
     Report::new("SC21", ExitCode::Fixable, title).cause("Name a file that does not exist yet.")
 }
 
-pub(super) fn version(peer: &Peer, theirs: u16, ours: u16) -> Report {
-    let title = peer.label.clone()
-        + " speaks version "
-        + theirs
-        + " of the protocol, this program version ";
-    let older = if theirs < ours {
-        "The other side"
-    } else {
-        "This side"
-    };
-    Report::new("SC16", ExitCode::Version, title + ours)
-        .cause(Safe::from(older) + " needs a newer securechat.")
+pub(super) fn version(peer: &Peer, ours: u16) -> Report {
+    let title = peer.label.clone() + " no longer speaks version " + ours + " of the protocol";
+    Report::new("SC16", ExitCode::Version, title)
+        .cause("This side needs a newer securechat.")
         .attempt([self::ours(["--version"])])
 }
 

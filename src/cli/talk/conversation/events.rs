@@ -374,7 +374,6 @@ pub(in crate::cli::talk) fn refused(peer: crate::cli::Peer, own: PeerId, reason:
         Refusal::UnknownKey => Error::Refused { peer, own },
         Refusal::Version => Error::OtherVersion {
             peer,
-            theirs: VERSION.saturating_add(1),
             ours: VERSION,
         },
     }
