@@ -122,6 +122,18 @@ pub fn is_low_order(key: &PeerId) -> bool {
     !product.was_contributory()
 }
 
+/// Whether a public key is written as everybody writes it: below 2^255 - 19, and without the highest bit, which X25519
+/// ignores (RFC 7748 §5). In another form the same owner would be somebody else.
+#[must_use]
+pub fn is_canonical(key: &PeerId) -> bool {
+    const P: [u8; 32] = {
+        let mut p = [0xff; 32];
+        (p[0], p[31]) = (0xed, 0x7f);
+        p
+    };
+    key.as_bytes().iter().rev().lt(P.iter().rev())
+}
+
 #[inline(never)]
 fn public_of(secret: &[u8; 32]) -> PeerId {
     let secret = x25519_dalek::StaticSecret::from(*secret);
@@ -179,6 +191,30 @@ mod tests {
         }
         let secret = StaticSecret::generate(&mut ChaCha20Rng::from_seed([1; 32]));
         assert!(!is_low_order(&secret.public()));
+    }
+
+    #[test]
+    fn of_the_forms_of_a_key_one_is_canonical() {
+        let canonical = |bytes| is_canonical(&PeerId::new(bytes));
+        let with = |low: u8, between: u8, high: u8| {
+            let mut bytes = [between; 32];
+            (bytes[0], bytes[31]) = (low, high);
+            bytes
+        };
+        for seed in 0..20 {
+            let key = StaticSecret::generate(&mut ChaCha20Rng::from_seed([seed; 32])).public();
+            assert!(is_canonical(&key));
+            let mut bytes = *key.as_bytes();
+            bytes[31] |= 0x80;
+            assert!(!canonical(bytes));
+        }
+        assert!(canonical([0; 32]), "it is another rule that refuses it");
+        assert!(canonical(with(0xec, 0xff, 0x7f)), "the largest");
+        assert!(canonical(with(0xff, 0xfe, 0x7f)));
+        for low in 0xed..=0xff {
+            assert!(!canonical(with(low, 0xff, 0x7f)), "{low}");
+        }
+        assert!(!canonical(with(0, 0, 0x80)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::aead::TransportKeys;
 use crate::crypto::disclosed::DisclosedKeys;
-use crate::crypto::keys::{Psk, StaticSecret};
+use crate::crypto::keys::{Psk, StaticSecret, is_canonical};
 use crate::crypto::product::{Found, Own, StaticProduct, Whom, multiply};
 use crate::crypto::resolver::{Opened, Resolver};
 use crate::crypto::stack::scrub_stack;
@@ -61,6 +61,8 @@ pub enum HandshakeError {
     OtherPsk,
     /// A public key in it gives an all-zero Diffie-Hellman result.
     LowOrderKey,
+    /// The caller's static key is in another form than the [canonical](is_canonical) one.
+    OtherForm,
     /// Its ML-KEM key is out of range.
     KemKey,
     /// This handshake is completed already.
@@ -73,6 +75,7 @@ impl fmt::Display for HandshakeError {
             Self::Forged => "handshake message does not authenticate",
             Self::OtherPsk => "handshake message of another psk",
             Self::LowOrderKey => "public key has low order",
+            Self::OtherForm => "public key is not in its canonical form",
             Self::KemKey => "ML-KEM key is out of range",
             Self::Completed => "handshake is completed already",
         })
@@ -148,7 +151,7 @@ pub fn initiate(
 /// bytes for the ephemeral key, then 64 of which the first 32 are ML-KEM's `m`.
 ///
 /// # Errors
-/// [`HandshakeError::Forged`] or [`HandshakeError::LowOrderKey`].
+/// [`HandshakeError::Forged`], [`HandshakeError::LowOrderKey`] or [`HandshakeError::OtherForm`].
 pub fn accept(
     local: &StaticSecret,
     prologue: &[u8],
@@ -308,6 +311,9 @@ fn read_first(
     }
     let remote = state.get_remote_static().and_then(<[u8]>::first_chunk);
     let remote = PeerId::new(*remote.expect("message 1 carries a static key"));
+    if !is_canonical(&remote) {
+        return Err(HandshakeError::OtherForm);
+    }
     Ok(Responder {
         state,
         product: made(&own),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::atomic::read_bounded;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
-use crate::crypto::is_low_order;
+use crate::crypto::{is_canonical, is_low_order};
 use crate::id::{PUBLIC_KEY_LEN, PeerId};
 use crate::text::{Safe, safe_line, safe_name};
 
@@ -177,7 +177,7 @@ impl fmt::Display for KeyProblem {
             Self::Damaged => write!(f, "its end is damaged"),
             Self::Nobodys => write!(f, "nobody can have this key"),
             Self::UnknownVersion => write!(f, "this version of the link is not known"),
-            Self::BadName => write!(f, "the name in the link is not allowed"),
+            Self::BadName => write!(f, "the name in the link is damaged"),
             Self::BadAddress => write!(f, "an address in the link is not host:port"),
         }
     }
@@ -213,7 +213,7 @@ fn parse_offer(text: &str) -> Result<KeyOffer, ErrorKind> {
 /// # Errors
 /// `NotAPublicKey`.
 pub(super) fn check_somebodys(key: &PeerId) -> Result<(), ErrorKind> {
-    if !is_low_order(key) {
+    if is_canonical(key) && !is_low_order(key) {
         return Ok(());
     }
     let (sample, problem) = (sample(key_text(key).as_str()), KeyProblem::Nobodys);
@@ -291,7 +291,8 @@ fn take_parameter(parameter: &str, offer: &mut KeyOffer) -> Result<(), KeyProble
     match parameter.split_once('=') {
         Some(("n", name)) => {
             let name = percent_decode(name).ok_or(KeyProblem::BadName)?;
-            offer.name = Some(safe_name(&name).map_err(|_| KeyProblem::BadName)?);
+            // It is a suggestion, of somebody else's: where it is no name here, whoever saves the key gives another.
+            offer.name = safe_name(&name).ok();
         }
         Some(("a", address)) => {
             let address = percent_decode(address).ok_or(KeyProblem::BadAddress)?;
@@ -352,6 +353,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::crypto::StaticSecret;
 
     const KEY: &str = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 
@@ -426,10 +428,6 @@ mod tests {
             KeyProblem::UnknownVersion
         );
         assert_eq!(
-            problem(&format!("securechat:1:{key}?n=%1b")),
-            KeyProblem::BadName
-        );
-        assert_eq!(
             problem(&format!("securechat:1:{key}?n=%zz")),
             KeyProblem::BadName
         );
@@ -462,6 +460,28 @@ mod tests {
         assert_eq!(problem(""), KeyProblem::Empty);
         assert_eq!(problem("======"), KeyProblem::Empty);
         assert_eq!(problem("bob's key"), KeyProblem::BadCharacters);
+    }
+
+    /// The whole key was refused.
+    #[test]
+    fn a_name_that_is_none_here_is_left_out_of_a_link() {
+        let key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg";
+        let long = "a".repeat(400);
+        for name in ["Bob", "J%C3%BCrg", "Bob%20Smith", "", "%1b", &long] {
+            let link = format!("securechat:1:{key}?n={name}&a=192.0.2.1:7419");
+            let offer = KeyOffer::parse(&link).expect(name);
+            assert_eq!(offer.name, None, "{name}");
+            assert_eq!(offer.addresses.len(), 1, "{name}");
+        }
+    }
+
+    /// It was saved as somebody else's.
+    #[test]
+    fn a_key_in_another_form_is_none() {
+        let mut bytes = *decode_key(KEY).unwrap().as_bytes();
+        bytes[31] |= 0x80;
+        let text = key_text(&PeerId::new(bytes));
+        assert_eq!(problem(text.as_str()), KeyProblem::Nobodys);
     }
 
     #[test]
@@ -537,8 +557,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_survives_each_form(bytes in any::<[u8; 32]>()) {
-            let key = PeerId::new(bytes);
+        fn every_key_survives_each_form(seed in any::<[u8; 32]>()) {
+            let key = StaticSecret::from_bytes(&mut { seed }).public();
             for text in [key_text(&key), key_uri(&key, None, &[])] {
                 prop_assert_eq!(KeyOffer::parse(text.as_str()).unwrap().key, key);
             }
