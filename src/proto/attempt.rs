@@ -32,6 +32,20 @@ pub(super) struct Attempt {
     initiator: Option<Initiator>,
 }
 
+/// An attempt whose message 1 a worker is making.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Building {
+    pub(super) index: SessionIndex,
+    pub(super) since: Instant,
+}
+
+impl Building {
+    /// Whether a worker that has the job is not waited for any more: it may have lost it.
+    pub(super) fn is_overdue(self, now: Instant) -> bool {
+        now.saturating_since(self.since) >= ATTEMPT_LIFE
+    }
+}
+
 impl Attempt {
     /// One that has yet to be sent.
     pub(super) fn new(made: Initiated, now: Instant) -> Self {

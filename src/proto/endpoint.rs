@@ -157,6 +157,7 @@ impl Endpoint {
     fn forget_because(&mut self, id: PeerId, reason: CloseReason) {
         if let Some(mut peer) = self.peers.remove(&id) {
             peer.end(Some(reason), &mut self.shared);
+            peer.forget_building(&mut self.shared);
             self.shared.local.forget(&id);
             self.shared.unread.remove(&id);
         }
@@ -344,7 +345,8 @@ impl Endpoint {
         self.shared.drop(reason);
     }
 
-    /// The next handshake work for the worker.
+    /// The next handshake work for the worker. Each job is to be run and its outcome handed back: until then the
+    /// handshake stands still. One that calls a peer is taken for lost after 90 s, and the next try makes another.
     #[must_use]
     pub fn take_job(&mut self) -> Option<Job> {
         self.shared.next_job()
@@ -354,14 +356,8 @@ impl Endpoint {
     pub fn handle_outcome(&mut self, outcome: Outcome, now: Instant) -> Option<Finding> {
         match outcome.0 {
             Done::Initiated { peer, index, made } => {
-                match self.peers.get_mut(&peer) {
-                    Some(peer) => {
-                        peer.on_initiated(index, made.map(|made| *made), &mut self.shared, now);
-                    }
-                    None => {
-                        self.shared.attempts.remove(&index);
-                    }
-                }
+                let peer = self.peers.get_mut(&peer)?;
+                peer.on_initiated(index, made.map(|made| *made), &mut self.shared, now);
                 None
             }
             Done::Finished(done) => {

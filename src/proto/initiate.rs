@@ -13,7 +13,7 @@ use tracing::debug;
 
 use crate::crypto::HandshakeError;
 use crate::id::SessionIndex;
-use crate::proto::attempt::{Attempt, Origin};
+use crate::proto::attempt::{Attempt, Building, Origin};
 use crate::proto::event::{Event, Refusal};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
@@ -219,8 +219,9 @@ impl Peer {
         retry.tries += 1;
         debug!(peer = %self.label, tries = retry.tries, "calls");
         let since = retry.since;
+        self.forget_lost_job(shared, now);
         if self.building.is_none() && !self.repeat(since, shared, now) {
-            self.begin_attempt(shared);
+            self.begin_attempt(shared, now);
         }
         let alone = self.alone(&self.destinations(CALL_LEN)).is_some();
         let delay = self
@@ -230,8 +231,24 @@ impl Peer {
         self.arm_retry(now + wait, shared);
     }
 
+    /// A worker that has taken a job and has said nothing for so long may have lost it. One that waits to be taken is
+    /// not lost, so that no more than one does.
+    fn forget_lost_job(&mut self, shared: &mut Shared, now: Instant) {
+        let overdue = self.building.filter(|it| it.is_overdue(now));
+        if overdue.is_some_and(|it| !shared.has_waiting_job(it.index)) {
+            self.forget_building(shared);
+        }
+    }
+
+    /// What is being made is not wanted any more, however late it comes.
+    pub(super) fn forget_building(&mut self, shared: &mut Shared) {
+        if let Some(building) = self.building.take() {
+            shared.attempts.remove(&building.index);
+        }
+    }
+
     /// Has another message 1 made.
-    fn begin_attempt(&mut self, shared: &mut Shared) {
+    fn begin_attempt(&mut self, shared: &mut Shared, now: Instant) {
         let Some(timestamp) = shared.take_timestamp() else {
             return;
         };
@@ -241,7 +258,7 @@ impl Peer {
         }
         let index = shared.fresh_index();
         shared.attempts.insert(index, self.id);
-        self.building = Some(index);
+        self.building = Some(Building { index, since: now });
         shared.own_job(Work::Initiate(Initiate {
             local: Arc::clone(&shared.local),
             peer: self.id,
@@ -301,7 +318,7 @@ impl Peer {
         destinations
     }
 
-    /// Message 1 is made. It goes out only if it is still wanted.
+    /// Message 1 is made. It goes out only if it is still wanted, and not if it was given up for lost.
     /// Without it the peer's key is no usable point.
     pub(super) fn on_initiated(
         &mut self,
@@ -310,7 +327,10 @@ impl Peer {
         shared: &mut Shared,
         now: Instant,
     ) {
-        self.building.take_if(|building| *building == index);
+        if self.building.take_if(|it| it.index == index).is_none() {
+            debug!(peer = %self.label, "what a worker made came too late");
+            return;
+        }
         let wanted = self.retry.is_some();
         let made = made.filter(|made| wanted && made.connection == self.connection_id);
         let Some(made) = made else {

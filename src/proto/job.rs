@@ -18,11 +18,14 @@ use crate::proto::reassembly::{Ephemeral, SlotKey};
 use crate::wire::limits::{MAC_LEN, MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
 
-/// A piece of handshake work.
+/// A piece of handshake work. Whoever drops one leaves the attempt that it belongs to undone; a peer that is called
+/// gets another after 90 s.
+#[must_use = "a job that is not run holds up the handshake that it belongs to"]
 #[derive(Debug)]
 pub struct Job(pub(super) Work);
 
-/// What a job came to; for [`Endpoint::handle_outcome`](crate::proto::Endpoint::handle_outcome).
+/// What a job came to, to be dropped as little as the job; for [`Endpoint::handle_outcome`](crate::proto::Endpoint::handle_outcome).
+#[must_use = "an outcome that is not handed back holds up the handshake that it belongs to"]
 #[derive(Debug)]
 pub struct Outcome(pub(super) Done);
 
@@ -148,6 +151,11 @@ pub(super) struct Responded {
 }
 
 impl Job {
+    /// Whether it makes the message 1 of this attempt.
+    pub(super) fn initiates(&self, index: SessionIndex) -> bool {
+        matches!(&self.0, Work::Initiate(job) if job.index == index)
+    }
+
     /// Does the work. `rng` gives the ephemeral keys.
     pub fn run(self, rng: &mut dyn CryptoRng) -> Outcome {
         self.work(rng, None)

@@ -236,6 +236,11 @@ impl Shared {
         self.own_jobs.push_back(Job(work));
     }
 
+    /// Whether nobody has taken the job that makes the message 1 of this attempt.
+    pub(super) fn has_waiting_job(&self, index: SessionIndex) -> bool {
+        self.own_jobs.iter().any(|job| job.initiates(index))
+    }
+
     /// Queues work that a stranger at `source` causes. At [`MAX_JOBS`] the source with most waiting
     /// gives one up, so that a crowd that floods the queue does not keep others out. False if that is this work.
     /// What is given up is read when it is sent again.

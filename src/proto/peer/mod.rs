@@ -26,8 +26,8 @@ use std::sync::Arc;
 use tracing::trace;
 
 use crate::crypto::Psk;
-use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, SessionIndex, Timestamp};
-use crate::proto::attempt::Attempts;
+use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, Timestamp};
+use crate::proto::attempt::{Attempts, Building};
 use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
 use crate::proto::directory::{Keyed, Place};
@@ -65,7 +65,7 @@ pub(super) struct Peer {
     pub(super) keys: KeySlots,
     pub(super) attempts: Attempts,
     /// The attempt whose message 1 the worker is making.
-    pub(super) building: Option<SessionIndex>,
+    pub(super) building: Option<Building>,
     pub(super) retry: Option<Retry>,
     /// Whether the owner asked for a session that does not stand yet.
     pub(super) wanted: bool,

@@ -92,6 +92,61 @@ fn calls_come_at_growing_intervals_until_nobody_waits_any_more() {
     assert_eq!(a.endpoint.stats().attempts, 0, "what is out has expired");
 }
 
+/// Of one that panicked, was cancelled or had no room.
+#[test]
+fn what_a_worker_has_lost_is_made_anew() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    drop(a.endpoint.take_job().unwrap());
+    let life = u64::try_from(ATTEMPT_LIFE.as_millis()).unwrap();
+    assert!(calls_until(&mut a, now(0), now(life - 1)).is_empty());
+    let calls = calls_until(&mut a, now(life - 1), now(life + 20_000));
+    let (at, sent) = calls.into_iter().next().expect("it is called");
+    for (_, datagram) in sent {
+        b.receive(a.address, datagram, at);
+    }
+    settle(&mut a, &mut b, at);
+    assert!(a.endpoint.status(b.id(), at).unwrap().established);
+}
+
+#[test]
+fn what_a_worker_brings_after_it_was_taken_for_lost_changes_nothing() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let late = a.endpoint.take_job().unwrap().run(a.rng.as_crypto());
+    let calls = calls_until(&mut a, now(0), now(200_000));
+    assert!(!calls.is_empty());
+    let attempts = a.endpoint.stats().attempts;
+    let _ = a.endpoint.handle_outcome(late, now(200_000));
+    assert!(a.drain(now(200_000)).is_empty());
+    assert_eq!(a.endpoint.stats().attempts, attempts);
+}
+
+#[test]
+fn work_for_a_peer_that_is_gone_leaves_no_attempt_behind() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let late = a.endpoint.take_job().unwrap().run(a.rng.as_crypto());
+    a.endpoint.remove_peer(b.id(), now(0));
+    assert_eq!(a.endpoint.stats().attempts, 0);
+    a.knows(&b, None);
+    a.endpoint.connect(b.id(), &[], now(1)).unwrap();
+    let _ = a.endpoint.handle_outcome(late, now(1));
+    assert_eq!(a.drain(now(1)).len(), 2, "both halves of one message 1");
+    assert_eq!(a.endpoint.stats().attempts, 1);
+}
+
+#[test]
+fn work_that_nobody_takes_does_not_pile_up() {
+    let (mut a, b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    for second in 1..400 {
+        a.endpoint.handle_timeout(now(second * 1_000));
+    }
+    assert_eq!(a.endpoint.stats().jobs, 1);
+    assert_eq!(a.drain(now(400_000)).len(), 2, "it is as good as new");
+}
+
 #[test]
 fn where_a_peer_is_no_more_it_is_called_no_more() {
     let (mut a, b) = acquainted();
