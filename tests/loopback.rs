@@ -211,6 +211,21 @@ fn two_programs_talk_over_ipv4_and_say_goodbye_within_a_second() {
     stop_in_time(b.driver, false);
 }
 
+/// Whatever other threads had left to the owner, or had yet to send.
+#[test]
+fn last_words_on_an_open_session_leave_before_the_goodbye_of_a_stop() {
+    let b = Node::new(at("127.0.0.1"));
+    for round in 0..20 {
+        let a = Node::new(at("127.0.0.1"));
+        calls(&a, &b, SocketAddr::new([127, 0, 0, 1].into(), b.port()));
+        a.say(b.id, "first words");
+        assert_eq!(b.wait_for_line(), "first words");
+        a.say(b.id, &format!("last words of {round}"));
+        drop(a);
+        assert_eq!(b.wait_for_line(), format!("last words of {round}"));
+    }
+}
+
 #[test]
 fn two_programs_talk_over_ipv6() {
     if has_ipv6() {

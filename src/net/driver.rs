@@ -38,7 +38,8 @@ const THREADS: [(&str, Body); 3] = [
     ("recv", recv::run),
 ];
 
-/// The running threads of one identity. Dropping it stops them, with a goodbye to every peer.
+/// The running threads of one identity. Dropping it stops them, with a goodbye to every peer: see [`Driver::stop`] for
+/// what becomes of messages that are under way.
 #[derive(Debug)]
 pub struct Driver {
     handle: Handle,
@@ -98,8 +99,13 @@ impl Driver {
     }
 
     /// Stops the threads and waits for them, at most a second, and for a record one more for each of its files at
-    /// most, if a disk takes nothing. With `goodbye`, every peer is told
-    /// first. Its events can still be polled afterwards.
+    /// most, if a disk takes nothing. With `goodbye`, every peer is told: behind what may leave for it at that moment.
+    /// Its events can still be polled afterwards.
+    ///
+    /// It does not wait for anybody's receipt, for a session that has yet to begin, nor for what a path has no room for
+    /// yet. Whoever wants a message to arrive goes through the events before it stops, until
+    /// [`Client::unsettled`](crate::chat::Client::unsettled) of the contact is 0. A message that is not settled may have
+    /// arrived; if it has not it is lost with a client in memory, and goes out next time where a store has it.
     pub fn stop(mut self, goodbye: bool) {
         self.end(goodbye);
     }

@@ -245,12 +245,14 @@ impl Endpoint {
         Ok((peer, &mut self.shared, is_news))
     }
 
-    /// Says goodbye to a peer and ends its session. The record stays. What is still to be told of that session does not
-    /// make the layer above [`seek_later`](Self::seek_later) another.
+    /// Says goodbye to a peer and ends its session. The record stays. What was written and may leave at this moment goes
+    /// before the goodbye; what the path has no room for yet, and what is lost on the way, does not arrive any more. What is
+    /// still to be told of that session does not make the layer above [`seek_later`](Self::seek_later) another.
     pub fn close(&mut self, peer: PeerId, now: Instant) {
         let Some(record) = self.peers.get_mut(&peer) else {
             return;
         };
+        record.flush(&mut self.shared, now);
         record.say_close(CloseCode::Goodbye, &mut self.shared, now);
         record.keeps_out = true;
         if record.end(None, &mut self.shared) == Fate::Forget {

@@ -418,6 +418,36 @@ fn a_revoked_key_gets_no_answer_and_its_session_ends() {
 }
 
 #[test]
+fn last_words_leave_before_the_goodbye() {
+    let (mut a, mut b) = connected();
+    a.say(b.id(), b"last words", now(1));
+    a.endpoint.close(b.id(), now(1));
+    for (_, datagram) in a.drain(now(1)) {
+        b.receive(a.address, datagram, now(1));
+        b.drain(now(1));
+    }
+    assert_eq!(b.lines(), [b"last words"]);
+    let closed = Event::Closed {
+        peer: a.id(),
+        reason: CloseReason::Goodbye,
+    };
+    assert_eq!(b.events.last(), Some(&closed));
+}
+
+/// Neither is a handshake begun for what has no key to leave under.
+#[test]
+fn a_goodbye_calls_nobody() {
+    let (mut a, b) = connected();
+    // The key has aged meanwhile.
+    let late = now(300_000);
+    let taken = a.endpoint.write_stream(b.id(), CHAT, b"too late");
+    assert_eq!(taken.unwrap(), 8);
+    a.endpoint.close(b.id(), late);
+    assert_eq!(a.endpoint.stats().jobs, 0);
+    assert!(a.drain(late).is_empty());
+}
+
+#[test]
 fn goodbye_ends_both_sides_and_a_new_line_starts_anew() {
     let (mut a, mut b) = connected();
     a.endpoint.close(b.id(), now(1));

@@ -59,6 +59,17 @@ impl Peer {
         Some(transmit)
     }
 
+    /// Whatever may leave at this moment does, because nothing will later. Without a key nobody is called for it.
+    pub(in crate::proto) fn flush(&mut self, shared: &mut Shared, now: Instant) {
+        let current = self.keys.current();
+        if !current.is_some_and(|keypair| keypair.can_seal(now)) {
+            return;
+        }
+        while let Some(packet) = self.poll_packet(shared, now) {
+            shared.transmit_unsealed(packet);
+        }
+    }
+
     /// Nothing is left to send before `pace`, or before something happens.
     fn rest(&mut self, pace: Option<Instant>, shared: &mut Shared, now: Instant) {
         let recovery = self.connection.as_ref().and_then(|c| c.timeout());
