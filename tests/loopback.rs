@@ -459,6 +459,29 @@ fn a_thread_that_panics_takes_the_driver_down_and_the_owner_hears_of_it() {
     stop_in_time(driver, true);
 }
 
+/// Otherwise a message would be taken that never leaves, or one whose receipt nobody is there to hear.
+#[test]
+fn a_handle_that_outlives_its_driver_takes_nothing_more_and_still_has_its_events() {
+    for goodbye in [true, false] {
+        let (a, b) = connected(at("127.0.0.1"), at("127.0.0.1"), "127.0.0.1");
+        let handle = a.handle().clone();
+        b.say(a.id, "unseen");
+        let start = Instant::now();
+        while !handle.with(|messenger, _| messenger.has_events()).unwrap() {
+            assert!(start.elapsed() < PATIENCE, "nothing comes");
+            std::thread::yield_now();
+        }
+        assert_eq!(handle.fatal(), None);
+        a.driver.stop(goodbye);
+        assert_eq!(handle.with(|_, _| ()), Err(Fatal::Stopped));
+        assert_eq!(handle.receive(&mut Batch::new()), Err(Fatal::Stopped));
+        assert_eq!(handle.fatal(), Some(Fatal::Stopped));
+        let mut updates = std::iter::from_fn(|| handle.poll_event().unwrap());
+        let is_line = |it: Update| matches!(it, Update::Chat(chat::Event::Message { .. }));
+        assert!(updates.any(is_line));
+    }
+}
+
 #[test]
 fn a_panic_with_the_core_in_hand_is_not_survived_in_silence() {
     let node = Node::new(at("127.0.0.1"));

@@ -100,7 +100,7 @@ impl Driver {
 
     /// Stops the threads and waits for them, at most a second, and for a record one more for each of its files at
     /// most, if a disk takes nothing. With `goodbye`, every peer is told: behind what may leave for it at that moment.
-    /// Its events can still be polled afterwards.
+    /// Its events can still be polled afterwards; [`Handle::with`] is [`Fatal::Stopped`].
     ///
     /// It does not wait for anybody's receipt, for a session that has yet to begin, nor for what a path has no room for
     /// yet. Whoever wants a message to arrive goes through the events before it stops, until
@@ -148,7 +148,8 @@ fn watch(shared: &Shared, thread: &'static str, body: Body) {
     }
 }
 
-/// The owner's way to the core.
+/// The owner's way to the core. It may outlive its [`Driver`]: then it changes nothing any more, events that are still
+/// there can be polled, and the socket with its port and the keys are kept until the last clone is gone.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -165,9 +166,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Fatal`] if the driver no longer works; `act` has not run then.
+    /// [`Fatal`] if the driver no longer works, or was stopped; `act` has not run then.
     pub fn with<R>(&self, act: impl FnOnce(&mut Messenger, Instant) -> R) -> Result<R, Fatal> {
-        let mut core = self.shared.lock()?;
+        let mut core = self.shared.lock_unless_stopped()?;
         let now = core.now;
         let result = act(&mut core.messenger, now);
         self.shared.release(core, Who::Owner);
@@ -205,7 +206,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Fatal`] if the driver no longer works.
+    /// [`Fatal`] if the driver no longer works, or was stopped.
     pub fn receive(&self, buffers: &mut Batch) -> Result<bool, Fatal> {
         self.shared.receive(buffers)
     }
@@ -258,7 +259,8 @@ impl Handle {
     /// Why the driver no longer works, if so.
     #[must_use]
     pub fn fatal(&self) -> Option<Fatal> {
-        self.shared.fatal()
+        let stopped = || self.shared.is_stopping().then_some(Fatal::Stopped);
+        self.shared.fatal().or_else(stopped)
     }
 }
 

@@ -33,7 +33,7 @@ const MAX_ICMP_ERRORS: usize = 64;
 /// Batches that a thread sends in a row that has other things to do: one, and what came meanwhile.
 const MAX_TURNS: usize = 2;
 
-/// Why a driver no longer works. Nothing can be done but to end the program, and to say so.
+/// Why a driver no longer works. Unless it was stopped nothing can be done but to end the program, and to say so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Fatal {
     /// A thread panicked: a bug. The panic hook has said where.
@@ -48,6 +48,9 @@ pub enum Fatal {
     /// The operating system took the socket away.
     #[error("the socket is gone")]
     SocketDead,
+    /// Its owner has stopped it.
+    #[error("the driver was stopped")]
+    Stopped,
 }
 
 /// The core and what its lock guards beside it.
@@ -244,6 +247,15 @@ impl Shared {
         Ok(self.locked(core))
     }
 
+    /// As [`Shared::lock`], for what nobody would see to any more once the driver was stopped.
+    pub(super) fn lock_unless_stopped(&self) -> Result<Locked<'_>, Fatal> {
+        let core = self.lock()?;
+        if core.stopping.is_some() {
+            return Err(Fatal::Stopped);
+        }
+        Ok(core)
+    }
+
     fn locked<'a>(&self, core: MutexGuard<'a, Core>) -> Locked<'a> {
         let now = self.clock.now();
         Locked {
@@ -385,7 +397,7 @@ impl Shared {
     /// The owner sits down at the socket, if that is left to it. None if not, or if there are events
     /// already: whether there are.
     fn sit_down(&self) -> Result<Option<bool>, Fatal> {
-        let mut core = self.lock()?;
+        let mut core = self.lock_unless_stopped()?;
         let has_events = core.messenger.has_events();
         let sits = os::WAITS_SHORTLY && !has_events && core.seat.take();
         // It sees for itself.
