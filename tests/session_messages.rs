@@ -435,11 +435,8 @@ fn a_peer_that_breaks_the_rules_of_messages_is_closed() {
     a.send(&b, "hello", now(0));
     pass(&mut a, &mut b, true, 0, 1_000);
     let id = b.id();
-    let written =
-        a.messenger
-            .endpoint_mut()
-            .write_stream(id, securechat::chat::CHAT_STREAM, &[0; 9]);
-    assert_eq!(written, Ok(9));
+    let mut carrier = a.messenger.endpoint_mut().carrier(id).unwrap();
+    assert_eq!(carrier.write(securechat::chat::CHAT_STREAM, &[0; 9]), 9);
     pass(&mut a, &mut b, true, 1_000, 2_000);
     let closed = Update::Session(proto::Event::Closed {
         peer: a.id(),

@@ -40,6 +40,7 @@ struct Transfer {
     data: Vec<u8>,
     len: usize,
     written: usize,
+    is_ended: bool,
     read: usize,
 }
 
@@ -53,6 +54,7 @@ impl Transfer {
             data: words.map(|word| word.to_le_bytes()[2]).collect(),
             len,
             written: 0,
+            is_ended: false,
             read: 0,
         }
     }
@@ -75,8 +77,10 @@ impl Transfer {
                 return;
             }
         }
-        let done = pair.command(a, |endpoint, _| endpoint.finish_stream(to, stream));
-        done.unwrap().unwrap();
+        if !core::mem::replace(&mut self.is_ended, true) {
+            let done = pair.command(a, |endpoint, _| endpoint.finish_stream(to, stream));
+            done.unwrap().unwrap();
+        }
     }
 
     /// Reads what there is, and compares it.

@@ -133,7 +133,7 @@ impl Carrier<'_> {
         self.peer.connection.as_deref_mut()
     }
 
-    fn streams(&self) -> Option<&Streams> {
+    pub(super) fn streams(&self) -> Option<&Streams> {
         self.peer.connection.as_deref().map(Connection::streams)
     }
 

@@ -237,6 +237,9 @@ pub enum StreamError {
     /// As many streams are open as can be.
     #[error("as many streams are open as can be")]
     Blocked,
+    /// The stream is not one of the connection that stands, is over, ended or given up, or belongs to the layer above.
+    #[error("the stream is not open")]
+    Closed,
 }
 
 /// Packets that were lost, of the newest 128 packet numbers. Only those count that ask for an acknowledgement,

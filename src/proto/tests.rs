@@ -136,7 +136,7 @@ impl Side {
                 continue;
             };
             let bytes = [&[u8::try_from(line.len()).unwrap()], line.as_slice()].concat();
-            let taken = self.endpoint.write_stream(peer, CHAT, &bytes).unwrap();
+            let taken = self.endpoint.carrier(peer).unwrap().write(CHAT, &bytes);
             assert_eq!(taken, bytes.len(), "the tests say little");
             let written = self.written.entry(peer).or_default();
             let before = if written.0 == generation {
@@ -440,8 +440,8 @@ fn a_goodbye_calls_nobody() {
     let (mut a, b) = connected();
     // The key has aged meanwhile.
     let late = now(300_000);
-    let taken = a.endpoint.write_stream(b.id(), CHAT, b"too late");
-    assert_eq!(taken.unwrap(), 8);
+    let mut carrier = a.endpoint.carrier(b.id()).unwrap();
+    assert_eq!(carrier.write(CHAT, b"too late"), 8);
     a.endpoint.close(b.id(), late);
     assert_eq!(a.endpoint.stats().jobs, 0);
     assert!(a.drain(late).is_empty());

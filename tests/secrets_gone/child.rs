@@ -132,12 +132,14 @@ fn rekey(a: &Side, b: &Side, now: Instant) {
 
 /// Sends a line, which arrives.
 fn say(from: &Side, to: &Side, line: Vec<u8>, now: Instant) {
-    let written = from.core().write_stream(to.id, CHAT, &line);
-    assert_eq!(written, Ok(line.len()));
+    let written = from.core().carrier(to.id).unwrap().write(CHAT, &line);
+    assert_eq!(written, line.len());
     settle(from, to, now);
     let mut heard = Vec::new();
-    let count = to.core().read_stream(from.id, CHAT, usize::MAX, &mut heard);
-    assert_eq!((count, &heard), (Ok(line.len()), &line));
+    let mut core = to.core();
+    let mut carrier = core.carrier(from.id).unwrap();
+    let count = carrier.read(CHAT, usize::MAX, &mut heard);
+    assert_eq!((count, &heard), (line.len(), &line));
 }
 
 /// Tells the parent, and waits for it.

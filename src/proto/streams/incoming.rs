@@ -91,6 +91,11 @@ impl Incoming {
         known && !self.bulk.contains_key(&id)
     }
 
+    /// Whether a bulk stream has begun and is not over.
+    pub(super) fn is_open(&self, id: StreamId) -> bool {
+        self.bulk.contains_key(&id)
+    }
+
     fn stream(&self, id: StreamId) -> Option<&Recv> {
         if id == CHAT {
             Some(&self.chat)

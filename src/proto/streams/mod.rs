@@ -77,6 +77,21 @@ impl Streams {
         self.outgoing.open_transfer()
     }
 
+    /// Whether more may be written to a transfer of ours, or its end.
+    pub(crate) fn is_writable(&self, id: StreamId) -> bool {
+        self.outgoing.is_writable(id)
+    }
+
+    /// Whether a transfer of ours is neither over nor given up.
+    pub(crate) fn is_open_to_peer(&self, id: StreamId) -> bool {
+        self.outgoing.is_open(id)
+    }
+
+    /// Whether a bulk stream of the peer's has begun and is not over.
+    pub(crate) fn is_open_from_peer(&self, id: StreamId) -> bool {
+        self.incoming.is_open(id)
+    }
+
     /// Takes as many of the bytes as there is room for and says how many. After a short write
     /// [`StreamEvent::Writable`] follows. A stream that is over or ending takes none.
     pub(crate) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {

@@ -114,6 +114,18 @@ impl Outgoing {
         found
     }
 
+    fn transfer(&self, id: StreamId) -> Option<&Send> {
+        self.bulk.get(&id).filter(|send| send.is_transfer())
+    }
+
+    pub(super) fn is_writable(&self, id: StreamId) -> bool {
+        self.transfer(id).is_some_and(Send::is_writing)
+    }
+
+    pub(super) fn is_open(&self, id: StreamId) -> bool {
+        self.transfer(id).is_some_and(|send| !send.is_reset())
+    }
+
     pub(super) fn write(&mut self, id: StreamId, bytes: &[u8]) -> usize {
         if id == CHAT {
             return self.chat.write(bytes, 0);

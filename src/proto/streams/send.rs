@@ -82,6 +82,21 @@ impl Send {
         }
     }
 
+    /// Whether it is a transfer, and no body of a message.
+    pub(super) const fn is_transfer(&self) -> bool {
+        self.leaves > 0
+    }
+
+    /// Whether more may be written, or its end.
+    pub(super) const fn is_writing(&self) -> bool {
+        matches!(self.state, State::Writing)
+    }
+
+    /// Whether it was given up, by whichever side.
+    pub(super) const fn is_reset(&self) -> bool {
+        matches!(self.state, State::Resetting { .. })
+    }
+
     /// Takes what fits. `spare`: what it may keep beyond its own capacity for a peer that would take it at once.
     pub(super) fn write(&mut self, bytes: &[u8], spare: usize) -> usize {
         if !matches!(self.state, State::Writing) {

@@ -56,10 +56,12 @@ fn a_transfer_larger_than_every_window_arrives_whole_beside_the_chat() {
     a.say(b.id(), b"look at this", now(1));
     let (a_id, b_id) = (a.id(), b.id());
     run(&mut a, &mut b, now(1), |a, b| {
-        sent += a.endpoint.write_stream(b_id, id, &data[sent..]).unwrap();
-        if sent == data.len() && !finished {
-            a.endpoint.finish_stream(b_id, id).unwrap();
-            finished = true;
+        if !finished {
+            sent += a.endpoint.write_stream(b_id, id, &data[sent..]).unwrap();
+            finished = sent == data.len();
+            if finished {
+                a.endpoint.finish_stream(b_id, id).unwrap();
+            }
         }
         let read = b.endpoint.read_stream(a_id, id, usize::MAX, &mut received);
         read.unwrap();
@@ -103,6 +105,47 @@ fn streams_need_a_session_and_there_are_only_so_many() {
         a.endpoint.carrier(b.id()).unwrap().open_body(),
         Err(StreamError::Blocked)
     );
+}
+
+/// An id that was kept over the end of its connection, one that never was, and one that is over.
+#[test]
+fn what_is_done_with_a_stream_that_is_not_open_is_an_error() {
+    let (mut a, mut b) = with_bulk();
+    let (a_id, b_id) = (a.id(), b.id());
+    let old = a.endpoint.open_stream(b_id).unwrap();
+    a.endpoint.write_stream(b_id, old, b"before").unwrap();
+    a.endpoint.close(b_id, now(1));
+    settle(&mut a, &mut b, now(1));
+    let gone = a.endpoint.write_stream(b_id, old, b"between");
+    assert_eq!(gone, Err(StreamError::NoSession));
+    a.endpoint.connect(b_id, &[], now(2)).unwrap();
+    settle(&mut a, &mut b, now(2));
+    for id in [old, StreamId(99), CHAT] {
+        let sender = &mut a.endpoint;
+        let done = [
+            sender.write_stream(b_id, id, b"after").map(drop),
+            sender.finish_stream(b_id, id),
+            sender.reset_stream(b_id, id, 1),
+            b.endpoint.stop_stream(a_id, id, 1),
+        ];
+        assert_eq!(done, [Err(StreamError::Closed); 4], "{id:?}");
+    }
+    let read = b.endpoint.read_stream(a_id, CHAT, 1, &mut Vec::new());
+    assert_eq!(
+        read,
+        Err(StreamError::Closed),
+        "the chat's is not the owner's"
+    );
+    let body = a.endpoint.carrier(b_id).unwrap().open_body().unwrap();
+    let written = a.endpoint.write_stream(b_id, body, b"garbage");
+    assert_eq!(written, Err(StreamError::Closed), "nor is a body");
+    let id = a.endpoint.open_stream(b_id).unwrap();
+    a.endpoint.finish_stream(b_id, id).unwrap();
+    let written = a.endpoint.write_stream(b_id, id, b"behind the end");
+    assert_eq!(written, Err(StreamError::Closed));
+    assert_eq!(a.endpoint.reset_stream(b_id, id, 1), Ok(()));
+    let again = a.endpoint.reset_stream(b_id, id, 1);
+    assert_eq!(again, Err(StreamError::Closed));
 }
 
 #[test]
