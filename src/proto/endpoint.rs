@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use crate::crypto::{Psk, StaticSecret};
+use crate::crypto::{Psk, StaticSecret, is_low_order};
 use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
 use crate::proto::directory::Directory;
@@ -186,10 +186,11 @@ impl Endpoint {
     }
 
     /// Starts a session with a known peer, at `addresses` and those already known. Does nothing more
-    /// if one stands.
+    /// if one stands. Addresses are taken as they are: where nothing can be sent to, or nobody listens, as at port 0, the
+    /// end is [`Event::Unreachable`].
     ///
     /// # Errors
-    /// [`ApiMisuse::Revoked`], [`ApiMisuse::UnknownPeer`], [`ApiMisuse::NoAddress`], or
+    /// [`ApiMisuse::Revoked`], [`ApiMisuse::UnknownPeer`], [`ApiMisuse::UnusableKey`], [`ApiMisuse::NoAddress`], or
     /// [`ApiMisuse::NewerVersion`] unless a session stands.
     pub fn connect(
         &mut self,
@@ -235,6 +236,9 @@ impl Endpoint {
         }
         let peer = self.peers.get_mut(&peer).filter(|peer| peer.is_known());
         let peer = peer.ok_or(ApiMisuse::UnknownPeer)?;
+        if is_low_order(&peer.id) {
+            return Err(ApiMisuse::UnusableKey);
+        }
         let is_news = peer.learn_addresses(addresses);
         if peer.addresses.is_empty() && peer.path.is_none() {
             return Err(ApiMisuse::NoAddress);

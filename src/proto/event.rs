@@ -226,6 +226,9 @@ pub enum ApiMisuse {
     /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
     #[error("the peer has spoken version {0}")]
     NewerVersion(u16),
+    /// The peer's key is one that nobody can have ([`is_low_order`](crate::crypto::is_low_order)).
+    #[error("nobody can have this key")]
+    UnusableKey,
 }
 
 /// Why nothing can be done with a stream.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::crypto::MacKey;
 use crate::id::SessionIndex;
+use crate::proto::ApiMisuse;
 use crate::proto::limits::{
     ATTEMPT_LIFE, INIT_SENDINGS, MAX_ADDRESSES, MAX_ATTEMPTS, RETRY_DELAYS, RETRY_FOR,
     RETRY_JITTER, RETRY_SLOW, SOURCE_BURST,
@@ -145,6 +146,23 @@ fn work_that_nobody_takes_does_not_pile_up() {
     }
     assert_eq!(a.endpoint.stats().jobs, 1);
     assert_eq!(a.drain(now(400_000)).len(), 2, "it is as good as new");
+}
+
+/// Tries would go on for a minute and a half, and nothing would ever leave.
+#[test]
+fn nobody_is_called_whose_key_nobody_can_have() {
+    let (mut a, b) = acquainted();
+    let id = PeerId::new([0; 32]);
+    a.endpoint.add_peer(PeerConfig {
+        id,
+        psk: None,
+        addresses: vec![b.address],
+        shown: Shown::default(),
+    });
+    let unusable = ApiMisuse::UnusableKey;
+    assert_eq!(a.endpoint.connect(id, &[], now(0)), Err(unusable));
+    assert_eq!(a.endpoint.connect_again(id, &[], now(0)), Err(unusable));
+    assert_eq!(a.endpoint.poll_timeout(), None);
 }
 
 #[test]
