@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "session_paths/keepalive.rs"]
+mod keepalive;
 #[path = "session_paths/narrow.rs"]
 mod narrow;
 mod simulated;
@@ -11,7 +13,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::rc::Rc;
 
-use securechat::proto::{ApiMisuse, EndpointConfig, Event};
+use securechat::proto::{ApiMisuse, Event};
 use securechat::sim::{Filter, LinkConfig, NatConfig, NodeId, Pair, Sighting, Verdict, World};
 use simulated::{DATA, INIT, SOON, assert_well, clear, is, ms, secs, sent, talk_until_heard};
 
@@ -135,74 +137,6 @@ fn a_link_of_every_fault_still_carries_a_chat() {
     pair.advance(secs(10));
     assert!(talk_until_heard(&mut pair, a, b, secs(20)));
     assert!(talk_until_heard(&mut pair, b, a, secs(20)));
-}
-
-/// `a` is behind a box that forgets after 30 s, and sends a keepalive each 25 s.
-fn behind_a_nat(seed: u64) -> Pair {
-    let keepalive = EndpointConfig {
-        keepalive: Some(secs(25)),
-        ..EndpointConfig::default()
-    };
-    let mut pair = Pair::strangers(seed, keepalive, EndpointConfig::default());
-    let (a, b) = (pair.a, pair.b);
-    pair.introduce(a, b);
-    let config = NatConfig {
-        outside: [203, 0, 113, 1].into(),
-        idle: secs(30),
-    };
-    let nat = pair.network_mut().add_nat(config);
-    let host_a = pair.node(a).host();
-    pair.network_mut().put_behind(host_a, Some(nat));
-    pair.connect_both_ways();
-    pair
-}
-
-#[test]
-fn keepalives_hold_a_nat_open() {
-    let mut pair = behind_a_nat(30);
-    let (a, b) = (pair.a, pair.b);
-    pair.advance(secs(3_600));
-    let line = pair.talk(b, a).unwrap();
-    assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
-    assert_well(&mut pair);
-}
-
-/// One that nobody answered for as long as attempts last was the last of all.
-#[test]
-fn keepalives_go_on_after_the_network_was_away() {
-    let mut pair = behind_a_nat(31);
-    let (a, b) = (pair.a, pair.b);
-    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-    pair.network_mut().partition(host_a, host_b);
-    pair.advance(secs(1_200));
-    pair.network_mut().heal_all();
-    pair.advance(secs(150));
-    let line = pair.talk(b, a).unwrap();
-    assert!(pair.advance_until(secs(1), |w| w.has_seen(a, &line)));
-    assert_well(&mut pair);
-}
-
-/// The connection is given up then, with what was unfinished in it.
-#[test]
-fn keepalives_go_on_after_the_network_was_away_in_the_midst_of_a_message() {
-    let mut pair = behind_a_nat(33);
-    let (a, b) = (pair.a, pair.b);
-    let (host_a, host_b) = (pair.node(a).host(), pair.node(b).host());
-    let text = vec![b'x'; 8 << 20];
-    pair.say(b, a, text.clone()).unwrap();
-    pair.advance(ms(150));
-    pair.network_mut().partition(host_a, host_b);
-    let generation = |pair: &Pair| {
-        let endpoint = pair.node(a).endpoint().unwrap();
-        endpoint.generation(pair.node(b).id())
-    };
-    assert!(generation(&pair).is_some());
-    pair.advance(secs(1_200));
-    assert!(!pair.has_seen(a, &text));
-    assert_eq!(generation(&pair), None);
-    pair.network_mut().heal_all();
-    assert!(pair.advance_until(secs(150), |w| w.has_seen(a, &text)));
-    assert_well(&mut pair);
 }
 
 /// Each that was answered began the next at once.

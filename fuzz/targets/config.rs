@@ -27,7 +27,7 @@ fn accepted(text: &str, config: &Config) {
     if let Some(nickname) = &config.nickname {
         assert_eq!(safe_name(nickname.as_str()).as_ref(), Ok(nickname));
     }
-    if let Some(keepalive) = config.keepalive {
+    if let Some(keepalive) = config.keepalive.for_everybody() {
         assert!((5..=3600).contains(&keepalive.as_secs()));
     }
     bound(config);

@@ -304,7 +304,10 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           its arguments, without a shell
   [net]
   keepalive = \"25s\"       send something so often, to hold a NAT or a firewall
-                          open: \"off\" (the rule), or 5s to 1h
+                          open: \"auto\" (the rule: every 25 s where packets
+                          leave from a private IPv4 address to a public one),
+                          \"off\", or 5s to 1h (to everybody; set it behind a
+                          firewall for IPv6, which cannot be seen)
   listen = \"[::]:7419\"    where to listen                   (listen ADDR)
   save_addresses = true   whether the address of connect NAME HOST:PORT is kept
                           with NAME, once NAME has answered there

@@ -66,6 +66,23 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Whether packets that leave `from` towards `to` must pass a NAT: `from` is an IPv4 address that means nothing beyond its own
+/// network, and `to` one that is beyond it. Of IPv6 nothing can be told: what is in the way there is a firewall, if anything.
+#[must_use]
+pub fn is_behind_nat(from: IpAddr, to: IpAddr) -> bool {
+    let (IpAddr::V4(from), IpAddr::V4(to)) = (from.to_canonical(), to.to_canonical()) else {
+        return false;
+    };
+    is_local(from) && !is_local(to) && !to.is_loopback()
+}
+
+/// Whether it is private (RFC 1918), shared with a provider's other customers (RFC 6598), or link-local (RFC 3927).
+fn is_local(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    let is_shared = first == 100 && second & 0b1100_0000 == 64;
+    address.is_private() || is_shared || address.is_link_local()
+}
+
 pub(super) const fn everywhere_v4(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
 }
@@ -117,5 +134,57 @@ mod tests {
             [v4, v6, mapped].map(|ip| Family::V6.allows(ip)),
             [false, true, false]
         );
+    }
+
+    #[test]
+    fn a_nat_is_seen_where_a_local_address_leads_to_one_that_is_not() {
+        let is_seen = |from: &str, to: &str| {
+            let [from, to] = [from, to].map(|text| text.parse().unwrap());
+            is_behind_nat(from, to)
+        };
+        let local = [
+            "10.0.0.1",
+            "10.255.255.254",
+            "172.16.0.1",
+            "172.31.255.254",
+            "192.168.1.7",
+            "100.64.0.1",
+            "100.127.255.254",
+            "169.254.3.4",
+        ];
+        let others = [
+            "9.255.255.255",
+            "11.0.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.169.0.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "203.0.113.9",
+        ];
+        for from in local {
+            for to in others {
+                assert!(is_seen(from, to), "{from} to {to}");
+                assert!(!is_seen(to, from), "{to} to {from}");
+                let [from, to] = [from, to].map(|it| format!("::ffff:{it}"));
+                assert!(is_seen(&from, &to), "{from} to {to}");
+            }
+            for to in local {
+                assert!(!is_seen(from, to), "{from} to {to}");
+            }
+            assert!(!is_seen(from, "127.0.0.1"));
+        }
+        for (from, to) in [
+            ("203.0.113.9", "198.51.100.7"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "203.0.113.9"),
+            ("2001:db8::1", "2001:db8:1::1"),
+            ("fd00::1", "2001:db8::1"),
+            ("fe80::1", "fe80::2"),
+            ("::1", "::1"),
+            ("192.168.1.7", "2001:db8::1"),
+        ] {
+            assert!(!is_seen(from, to), "{from} to {to}");
+        }
     }
 }

@@ -43,7 +43,8 @@ pub struct EndpointConfig {
     /// Whether the owner is told of bulk streams. Not of their end with a connection: then
     /// [`Endpoint::generation`](crate::proto::Endpoint::generation) is another one, or none.
     pub bulk: bool,
-    /// How often something is sent so that a NAT keeps its mapping; never if `None`.
+    /// How often something is sent to each peer so that a NAT keeps its mapping, unless
+    /// [`Endpoint::set_keepalive`](crate::proto::Endpoint::set_keepalive) says otherwise; never if `None`.
     pub keepalive: Option<Duration>,
     /// How much may be on its way at once.
     pub congestion: Congestion,

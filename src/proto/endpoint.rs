@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 use core::ops::Range;
+use core::time::Duration;
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
@@ -247,6 +248,14 @@ impl Endpoint {
             return Err(ApiMisuse::NewerVersion(peer.shown.version));
         }
         Ok((peer, &mut self.shared, is_news))
+    }
+
+    /// Sends something to a peer so often that a NAT on the way keeps its mapping, or never if `None`, instead of what
+    /// [`EndpointConfig::keepalive`] says; as long as it has a record.
+    pub fn set_keepalive(&mut self, peer: PeerId, interval: Option<Duration>, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.set_keepalive(interval, &mut self.shared, now);
+        }
     }
 
     /// Says goodbye to a peer and ends its session. The record stays. What was written and may leave at this moment goes

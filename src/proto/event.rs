@@ -318,6 +318,8 @@ pub struct SessionStatus {
     pub handshake: Option<Duration>,
     /// What went there and came from there since the record was made.
     pub transfer: Transfer,
+    /// How often something is sent so that a NAT keeps its mapping, if it is.
+    pub keepalive: Option<Duration>,
     /// Whether the newest packet that asked for an acknowledgement has none yet.
     pub awaits_ack: bool,
     /// Keypairs held.

@@ -207,7 +207,7 @@ impl Peer {
 
     /// Whoever is asked to hold a mapping open tries again, as slowly as whoever waits.
     fn hold_open_later(&mut self, shared: &mut Shared, now: Instant) {
-        let asked = shared.config.keepalive.filter(|_| self.is_held_open());
+        let asked = self.keepalive.filter(|_| self.is_held_open());
         if let Some(interval) = asked {
             let at = now + interval.max(RETRY_SLOW);
             self.arm(Timer::Keepalive, Some(at), shared);

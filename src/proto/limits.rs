@@ -136,6 +136,8 @@ pub const ALL_GUESTS_BURST: u32 = 8;
 pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 /// How often whoever waits to be accepted asks whether the other side is there and knows of it.
 pub const ASK_WHILE_WAITING: Duration = Duration::from_secs(25);
+/// How often something is sent through a NAT that is seen, so that it keeps its mapping.
+pub const NAT_KEEPALIVE: Duration = Duration::from_secs(25);
 /// Guests who are gone and are remembered, in case they do not know it.
 pub const MAX_FORMER_GUESTS: usize = 64;
 /// Keys that one process pins by itself under `--trust new`, with those that have yet to confirm.

@@ -37,8 +37,8 @@ pub use audit::{
     written_at,
 };
 pub use config::{
-    Binding, Callers, Config, ConfigError, ConfigProblem, Mode, Notify, Osc, config_keys,
-    parse_config,
+    Binding, Callers, Config, ConfigError, ConfigProblem, Keepalive, Mode, Notify, Osc,
+    config_keys, parse_config,
 };
 pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};

@@ -89,7 +89,7 @@ pub(super) fn listen(args: &ListenArgs, context: &Context) -> Result<ExitCode, E
         trust: trust(reachable.trust, context)?,
         stealth: reachable.stealth,
         nickname: nickname(reachable.nickname.as_deref(), context)?,
-        keepalive: context.config.keepalive,
+        keepalive: context.config.keepalive.for_everybody(),
         ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
@@ -115,7 +115,7 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     let config = EndpointConfig {
         trust: trust(None, context)?,
         nickname: nickname(None, context)?,
-        keepalive: context.config.keepalive,
+        keepalive: context.config.keepalive.for_everybody(),
         ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
@@ -158,7 +158,7 @@ pub(super) fn daemon(args: &DaemonArgs, context: &Context) -> Result<ExitCode, E
         trust,
         stealth: listen.stealth,
         nickname: nickname(listen.nickname.as_deref(), context)?,
-        keepalive: context.config.keepalive,
+        keepalive: context.config.keepalive.for_everybody(),
         ..EndpointConfig::default()
     };
     let profile = Profile::open(context, bind)?;
@@ -263,7 +263,7 @@ pub(super) fn connect(args: &ConnectArgs, context: &Context) -> Result<ExitCode,
     let config = EndpointConfig {
         trust,
         nickname,
-        keepalive: context.config.keepalive,
+        keepalive: context.config.keepalive.for_everybody(),
         ..EndpointConfig::default()
     };
     let host = aim.host()?;
@@ -352,6 +352,7 @@ fn conversation(
         state: State::towards(&goal),
         goal,
         linger,
+        keepalive: look.config.keepalive,
         own: network.own,
         leave: network.leave,
         programs: Programs::default(),

@@ -89,6 +89,8 @@ pub(super) struct Peer {
     generation: u64,
     /// Whether the other side treats us as somebody it knows.
     accepted: bool,
+    /// How often something is sent to it, if it is.
+    pub(super) keepalive: Option<Duration>,
     keepalive_due: bool,
     /// Whether a mapping is held open towards it though its connection was given up.
     held_open: bool,
@@ -162,6 +164,7 @@ impl Peer {
             connection: None,
             generation: 0,
             accepted: false,
+            keepalive: shared.config.keepalive,
             keepalive_due: false,
             held_open: false,
             heard: None,
@@ -299,6 +302,7 @@ impl Peer {
             unacked: self.connection.as_ref().and_then(|c| c.unacked(now)),
             handshake: self.handshaken.map(|at| now.saturating_since(at)),
             transfer: self.transfer,
+            keepalive: self.keepalive,
             awaits_ack: self.connection.as_ref().is_some_and(|c| c.awaits_ack()),
             keypairs: self.keys.iter().count(),
             attempts: self.attempts.len(),

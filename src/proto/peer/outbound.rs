@@ -97,6 +97,22 @@ impl Peer {
         owes.then_some(ASK_AFTER)
     }
 
+    /// Something is sent to it so often from now on, or not for its own sake. What was sent last may have been long ago, and
+    /// a mapping that is over by now is made again by the next.
+    pub(in crate::proto) fn set_keepalive(
+        &mut self,
+        interval: Option<Duration>,
+        shared: &mut Shared,
+        now: Instant,
+    ) {
+        if core::mem::replace(&mut self.keepalive, interval) == interval {
+            return;
+        }
+        let next = interval.filter(|_| self.is_held_open());
+        self.keepalive_due &= next.is_some();
+        self.arm(Timer::Keepalive, next.map(|it| now + it), shared);
+    }
+
     /// Something has waited, with nothing on its way. Where nothing more may go to an address that is not proved, and it
     /// is not asked either, a call brings room: the answer pays for it.
     pub(super) fn ask(&mut self, shared: &mut Shared, now: Instant) {
@@ -134,7 +150,7 @@ impl Peer {
     }
 
     pub(in crate::proto) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
-        if let Some(interval) = shared.config.keepalive {
+        if let Some(interval) = self.keepalive {
             self.arm(Timer::Keepalive, Some(now + interval), shared);
         }
         if !eliciting {

@@ -101,7 +101,7 @@ fn whoever_is_called_goes_on_being_called_when_what_it_left_is_let_go() {
 fn a_mapping_is_held_open_by_whoever_wakes_when_the_last_keys_are_over() {
     let (mut a, mut b) = left();
     let interval = Duration::from_secs(25);
-    a.endpoint.shared.config.keepalive = Some(interval);
+    a.endpoint.set_keepalive(b.id(), Some(interval), now(1));
     b.say(a.id(), b"hello", now(1_000));
     pass(&mut a, &mut b, 2_000, now(1_000), now(2_000));
     assert_eq!(

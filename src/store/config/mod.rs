@@ -38,8 +38,8 @@ pub struct Config {
     pub keep: Keep,
     /// What prints the identity's passphrase.
     pub passphrase_command: Option<Program>,
-    /// How often something is sent to hold a NAT open; unset for never.
-    pub keepalive: Option<Duration>,
+    /// To whom something is sent so often that a NAT lets answers through.
+    pub keepalive: Keepalive,
     /// Where to listen; unset for the program's own choice.
     pub listen: Option<SocketAddr>,
     /// What becomes of callers with an unknown key.
@@ -83,7 +83,7 @@ impl Default for Config {
             nickname: None,
             keep: Keep::default(),
             passphrase_command: None,
-            keepalive: None,
+            keepalive: Keepalive::default(),
             listen: None,
             callers: Callers::default(),
             save_addresses: false,
@@ -96,6 +96,29 @@ impl Default for Config {
             ascii: None,
             mouse: false,
             bindings: Vec::new(),
+        }
+    }
+}
+
+/// To whom something is sent so often that a NAT lets answers through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Keepalive {
+    /// To those between whom and us a NAT is seen.
+    #[default]
+    Auto,
+    /// To nobody.
+    Off,
+    /// To everybody, so often.
+    Every(Duration),
+}
+
+impl Keepalive {
+    /// How often to everybody, if to everybody.
+    #[must_use]
+    pub const fn for_everybody(self) -> Option<Duration> {
+        match self {
+            Self::Every(interval) => Some(interval),
+            Self::Auto | Self::Off => None,
         }
     }
 }
@@ -332,7 +355,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         section: "net",
         key: "keepalive",
-        form: "\"off\", or a time from 5s to 1h, such as \"25s\"",
+        form: "\"auto\", \"off\", or a time from 5s to 1h, such as \"25s\"",
         set: |config, value| {
             config.keepalive = keepalive(value.as_str()?)?;
             Some(())
@@ -465,13 +488,15 @@ fn only(always: bool, value: &DeValue<'_>) -> Option<()> {
     (value.as_bool()? == always).then_some(())
 }
 
-fn keepalive(text: &str) -> Option<Option<Duration>> {
-    if text == "off" {
-        return Some(None);
+fn keepalive(text: &str) -> Option<Keepalive> {
+    match text {
+        "auto" => return Some(Keepalive::Auto),
+        "off" => return Some(Keepalive::Off),
+        _ => {}
     }
     let time = parse_duration(text).ok()?;
     let sensible = KEEPALIVE_SHORTEST..=KEEPALIVE_LONGEST;
-    sensible.contains(&time).then_some(Some(time))
+    sensible.contains(&time).then_some(Keepalive::Every(time))
 }
 
 fn mode(text: &str) -> Option<Mode> {

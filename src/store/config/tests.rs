@@ -23,7 +23,10 @@ fn nothing_has_to_be_settled() {
         assert_eq!(config(text), Config::default());
     }
     let default = Config::default();
-    assert_eq!((default.keep, default.keepalive), (Keep::Off, None));
+    assert_eq!(
+        (default.keep, default.keepalive),
+        (Keep::Off, Keepalive::Auto)
+    );
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn the_example_settles_everything() {
                 name: "secret-tool".to_owned(),
                 args: args.map(str::to_owned).to_vec(),
             }),
-            keepalive: Some(Duration::from_secs(25)),
+            keepalive: Keepalive::Every(Duration::from_secs(25)),
             listen: Some("[::]:7419".parse().unwrap()),
             callers: Callers::Strict,
             save_addresses: true,
@@ -97,7 +100,7 @@ fn the_example_of_the_design_is_taken_word_for_word() {
                 name: "secret-tool".to_owned(),
                 args: args.map(str::to_owned).to_vec(),
             }),
-            keepalive: Some(Duration::from_secs(25)),
+            keepalive: Keepalive::Every(Duration::from_secs(25)),
             listen: Some("[::]:7419".parse().unwrap()),
             bell: Some(true),
             ascii: Some(false),
@@ -149,9 +152,15 @@ fn every_value_that_is_allowed_is_taken() {
     for (name, keep) in Keep::ALL {
         assert_eq!(config(&format!("[history]\nkeep = \"{name}\"")).keep, keep);
     }
-    for (text, keepalive) in [("off", None), ("5s", Some(5)), ("1h", Some(3600))] {
+    let every = |seconds| Keepalive::Every(Duration::from_secs(seconds));
+    for (text, keepalive) in [
+        ("auto", Keepalive::Auto),
+        ("off", Keepalive::Off),
+        ("5s", every(5)),
+        ("1h", every(3600)),
+    ] {
         let text = format!("[net]\nkeepalive = '{text}'");
-        assert_eq!(config(&text).keepalive, keepalive.map(Duration::from_secs));
+        assert_eq!(config(&text).keepalive, keepalive);
     }
     assert_eq!(config("net.trust = \"ask\"").callers, Callers::Ask);
     assert_eq!(config("ui.mode = \"auto\"").mode, Mode::Auto);
@@ -190,11 +199,11 @@ fn a_value_that_is_not_allowed_is_told_what_is() {
         ),
         (
             "[net]\n\nkeepalive = \"4s\"",
-            "line 3: keepalive must be \"off\", or a time from 5s to 1h, such as \"25s\"",
+            "line 3: keepalive must be \"auto\", \"off\", or a time from 5s to 1h, such as \"25s\"",
         ),
         (
             "[net]\nkeepalive = false",
-            "line 2: keepalive must be \"off\", or a time from 5s to 1h, such as \"25s\"",
+            "line 2: keepalive must be \"auto\", \"off\", or a time from 5s to 1h, such as \"25s\"",
         ),
         (
             "[net]\nlisten = \"7419\"",

@@ -86,6 +86,7 @@ use crate::cli::{Error, ExitCode, Out, Peer};
 use crate::id::PeerId;
 use crate::net::{Clock, Driver, Handle, IcmpKind, Signal};
 use crate::proto::SessionStatus;
+use crate::store::Keepalive;
 use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui;
@@ -135,6 +136,8 @@ pub(in crate::cli::talk) struct Conversation {
     pub(in crate::cli::talk) calls: Calls,
     /// How long an ended input waits for its receipts.
     pub(in crate::cli::talk) linger: Duration,
+    /// To whom something is sent to hold a NAT open.
+    pub(in crate::cli::talk) keepalive: Keepalive,
     pub(in crate::cli::talk) own: PeerId,
     pub(in crate::cli::talk) state: State,
     pub(in crate::cli::talk) leave: Leave,

@@ -1,16 +1,19 @@
-//! What follows when this machine gets another address: those with whom a session stands hear from there at once, so
-//! that they send to it, and those who are to be called are called at once.
+//! From where packets leave, and what follows: a NAT that is seen there is held open. When this machine gets another address,
+//! those with whom a session stands hear from there at once, so that they send to it, and those who are to be called are
+//! called at once.
 //!
-//! The system is asked from where a packet would leave. The socket itself has no address and needs nothing.
+//! The system is asked from where a packet would leave, unless the socket is bound to one address.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
-use crate::net::Lookout;
+use crate::net::{Lookout, is_behind_nat};
 use crate::proto;
+use crate::proto::limits::NAT_KEEPALIVE;
+use crate::store::Keepalive;
 use crate::time::Instant;
 
 /// So many peers of a kind are looked at each time, in turn: a question to the system takes some microseconds.
@@ -72,9 +75,6 @@ fn next(peers: &[PeerId], last: &mut Option<PeerId>) -> Vec<PeerId> {
 impl Conversation {
     pub(super) fn look_at_network(&mut self, now: Instant) -> Result<(), Error> {
         self.settle()?;
-        if !self.handle.local_addr().ip().is_unspecified() {
-            return Ok(());
-        }
         let reachable = self.reachable()?;
         let looked_at = self.state.routes.turn(&reachable);
         let mut moved = self.of_whom_we_moved(&looked_at)?;
@@ -117,19 +117,44 @@ impl Conversation {
     fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<(PeerId, proto::Route)>, Error> {
         let mut moved = Vec::new();
         for peer in peers {
-            let address = self.status(*peer)?.and_then(|status| status.address);
-            // While there is no way at all, silence tells so; what counts is the next one.
-            let lookout = &mut self.state.routes.lookout;
-            let from = address.and_then(|to| lookout.local_address_towards(to).ok());
-            let (Some(to), Some(from)) = (address, from) else {
+            let Some((to, from)) = self.ends_of_way(*peer)? else {
                 continue;
             };
+            self.hold_open(*peer, to, from)?;
             if let Some(before) = self.state.routes.note(*peer, to.ip(), from) {
                 let local = Some(before);
                 moved.push((*peer, proto::Route { peer: to, local }));
             }
         }
         Ok(moved)
+    }
+
+    /// Where a peer is, and from where packets leave to it.
+    fn ends_of_way(&mut self, peer: PeerId) -> Result<Option<(SocketAddr, IpAddr)>, Error> {
+        let Some(to) = self.status(peer)?.and_then(|status| status.address) else {
+            return Ok(None);
+        };
+        let bound = self.handle.local_addr().ip();
+        if !bound.is_unspecified() {
+            return Ok(Some((to, bound)));
+        }
+        // While there is no way at all, silence tells so; what counts is the next one.
+        let from = self.state.routes.lookout.local_address_towards(to);
+        Ok(from.ok().map(|from| (to, from)))
+    }
+
+    /// Sends something to a peer so often that a NAT between it and us lets through what it sends, if there is one.
+    ///
+    /// Source: docs/protocol.md#keepalive.
+    fn hold_open(&self, peer: PeerId, to: SocketAddr, from: IpAddr) -> Result<(), Error> {
+        if self.keepalive != Keepalive::Auto {
+            return Ok(());
+        }
+        let interval = is_behind_nat(from, to.ip()).then_some(NAT_KEEPALIVE);
+        self.handle.with(|messenger, now| {
+            messenger.endpoint_mut().set_keepalive(peer, interval, now);
+        })?;
+        Ok(())
     }
 
     /// What leaves as `before`, because that was called, need not any more: it was the system's choice, and
@@ -169,7 +194,18 @@ impl Conversation {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::cli::streams;
+    use crate::cli::talk::conversation::Typist;
+    use crate::cli::talk::ends::Look;
+    use crate::cli::talk::face::Face;
+    use crate::cli::talk::goal::Goal;
+    use crate::cli::talk::profile::tests::{context, network};
+    use crate::cli::talk::stdin::Lines;
+    use crate::plain::{Form, Printer};
+    use crate::store::{Config, key_text};
 
     fn peer(number: u8) -> PeerId {
         PeerId::new([number; 32])
@@ -231,5 +267,64 @@ mod tests {
             others: vec![peer(3)],
         });
         assert!(routes.of.is_empty());
+    }
+
+    /// A conversation with bob, whom it knows and has no address of.
+    fn conversation(home: &std::path::Path, keepalive: Keepalive) -> Conversation {
+        let context = context(home);
+        let bob = format!("bob {}\n", key_text(&peer(2)));
+        std::fs::write(context.paths.known_peers(), bob).unwrap();
+        let network = network(&context);
+        let printer = Printer::new(Form::Records, streams::stdout(), streams::stderr(), true);
+        let ends = (Face::Service(printer), Typist::Nobody, Lines::none());
+        let goal = Goal::Listen { once: None };
+        let mut look = Look::from(&context);
+        let config = Config {
+            keepalive,
+            ..Config::default()
+        };
+        look.config = &config;
+        crate::cli::talk::conversation(network, ends, goal, Duration::ZERO, look)
+    }
+
+    #[test]
+    fn where_a_nat_is_seen_it_is_held_open_unless_the_settings_say_otherwise() {
+        let home = tempfile::tempdir().unwrap();
+        let [inside, outside] = ["192.168.1.7", "203.0.113.9"].map(|it| it.parse().unwrap());
+        let to = |ip| SocketAddr::new(ip, 7419);
+        let every = Duration::from_secs(300);
+        for (keepalive, of_nat) in [
+            (Keepalive::Auto, Some(NAT_KEEPALIVE)),
+            (Keepalive::Off, None),
+            (Keepalive::Every(every), None),
+        ] {
+            let talk = conversation(home.path(), keepalive);
+            let held = |to, from| {
+                talk.hold_open(peer(2), to, from).unwrap();
+                talk.status(peer(2)).unwrap().unwrap().keepalive
+            };
+            assert_eq!(held(to(outside), inside), of_nat);
+            assert_eq!(held(to(inside), inside), None);
+            assert_eq!(held(to(outside), outside), None);
+        }
+    }
+
+    #[test]
+    fn whoever_is_looked_at_is_held_open_no_more_where_no_nat_is_seen() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = conversation(home.path(), Keepalive::Auto);
+        let set = |talk: &Conversation| {
+            let here = [SocketAddr::from(([127, 0, 0, 1], 9))];
+            let connected = talk.handle.with(|messenger, now| {
+                let endpoint = messenger.endpoint_mut();
+                endpoint.set_keepalive(peer(2), Some(NAT_KEEPALIVE), now);
+                endpoint.connect(peer(2), &here, now)
+            });
+            connected.unwrap().unwrap();
+        };
+        set(&talk);
+        let now = talk.clock.now();
+        talk.look_at_network(now).unwrap();
+        assert_eq!(talk.status(peer(2)).unwrap().unwrap().keepalive, None);
     }
 }

@@ -22,7 +22,7 @@ fn sent_to(b: &mut Side, to: SocketAddr, mut at: Instant, end: Instant) -> Vec<I
 #[test]
 fn challenges_elsewhere_put_off_no_keepalive() {
     let (mut a, mut b) = measured();
-    b.endpoint.shared.config.keepalive = Some(INTERVAL);
+    b.endpoint.set_keepalive(a.id(), Some(INTERVAL), now(500));
     // It pays for challenges of half a minute.
     say(&mut a, &b, &[7; 200], now(500));
     for (_, datagram) in a.drain(now(500)) {

@@ -29,6 +29,7 @@ const NOBODY: SessionStatus = SessionStatus {
         received: 0,
         sent: 0,
     },
+    keepalive: None,
     awaits_ack: false,
     keypairs: 0,
     attempts: 0,
