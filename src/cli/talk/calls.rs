@@ -1,4 +1,6 @@
-//! Whom a program calls by itself, and when: everybody whose address is known, again and again.
+//! Whom a program calls by itself, and when: everybody whose address is known, again and again until a session stands. Of one
+//! that nothing is said in the keys die, and nobody is called for that; but in another network, or after the machine slept,
+//! whoever has such a session with us does not know any more where we are, and is called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,8 +31,8 @@ const PAUSES_OF_MISFITS: [Duration; 4] = [
 /// A session that stood so long says that the two programs can talk.
 const LASTING: Duration = Duration::from_secs(30);
 
-/// Whoever comes so late to a call was asleep with the machine: much may have changed, as in another network.
-const LATE: Duration = Duration::from_secs(60);
+/// Whoever comes so late to what it does all the time was asleep with the machine: much may have changed, as in another network.
+pub(super) const LATE: Duration = Duration::from_secs(60);
 
 /// Names that are looked up at one time because a program asks for it: each takes a thread, and may take its time.
 const MAX_INQUIRIES: usize = 64;
@@ -436,14 +438,27 @@ impl Calls {
         }
     }
 
-    /// The network is another one: whoever is to be called later is called now.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        for call in self.of.values_mut().filter(|call| call.due.is_some()) {
-            (call.due, call.failures) = (Some(now), 0);
+    /// The network is another one, or may be: whoever is to be called later is called now, and so is whoever would not find
+    /// us, since of the session that stands no keys are left. Returns who that is.
+    pub(super) fn hurry(
+        &mut self,
+        has_no_keys: impl Fn(&PeerId) -> bool,
+        now: Instant,
+    ) -> Vec<PeerId> {
+        let mut lost = Vec::new();
+        for (peer, call) in &mut self.of {
+            let is_lost = call.due.is_none() && call.stands.is_some() && has_no_keys(peer);
+            if is_lost {
+                lost.push(*peer);
+            }
+            if is_lost || call.due.is_some() {
+                (call.due, call.failures) = (Some(now), 0);
+            }
         }
         for it in self.inquiries.values_mut() {
             it.begins_anew = true;
         }
+        lost
     }
 
     /// How long until somebody is called; not of whoever waits for the end of a look-up.

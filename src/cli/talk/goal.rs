@@ -1,10 +1,13 @@
 //! What a talking program is after: to listen, or to reach one peer.
 
+mod again;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cli::talk::aim::Aim;
+use crate::cli::talk::goal::again::Again;
 use crate::cli::talk::lookups::{LookUp, LookUps};
 use crate::cli::{Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
@@ -13,17 +16,6 @@ use crate::proto::{CloseReason, Event};
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
-
-/// How long `--retry` waits before it calls again, by how many sessions in a row did not last.
-const PAUSES: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(5),
-];
-
-/// A session that stood so long was no failure: the next pause is the first one again.
-const LASTING: Duration = Duration::from_secs(30);
 
 /// Addresses of a host that are remembered: more than a name has, unless each answer brings others.
 const MAX_KNOWN: usize = 256;
@@ -65,42 +57,6 @@ pub(super) struct Reach {
     /// What `--retry` has to remember.
     pub(super) again: Again,
     pub(super) look_ups: LookUps,
-}
-
-/// Calling again after a session ended.
-#[derive(Debug, Default)]
-pub(super) struct Again {
-    /// When to.
-    due: Option<Instant>,
-    /// How many sessions in a row did not last.
-    failures: usize,
-    /// Since when the session stands.
-    stands: Option<Instant>,
-    /// Whether one has ever stood.
-    has_stood: bool,
-    /// Whether the person has hung up, and not called again since.
-    is_hung_up: bool,
-}
-
-impl Again {
-    fn on_established(&mut self, now: Instant) {
-        (self.due, self.has_stood) = (None, true);
-        // A session that is made again without having ended goes on.
-        self.stands.get_or_insert(now);
-    }
-
-    /// Returns how long to wait.
-    fn on_closed(&mut self, now: Instant) -> Duration {
-        let stood = self.stands.take();
-        if stood.is_some_and(|since| now.saturating_since(since) >= LASTING) {
-            self.failures = 0;
-        }
-        let [.., longest] = PAUSES;
-        let pause = PAUSES.get(self.failures).copied().unwrap_or(longest);
-        self.failures = self.failures.saturating_add(1);
-        self.due = Some(now + pause);
-        pause
-    }
 }
 
 /// How far a connection has come.
@@ -357,6 +313,7 @@ impl Goal {
             && reach.peer == *peer
         {
             (reach.again.due, reach.again.is_hung_up) = (None, true);
+            reach.again.stands = None;
             // Nothing is tried whose time could run out.
             reach.state = Stage::Rests;
             reach.look_ups.rest();
@@ -393,13 +350,23 @@ impl Goal {
         Some((reach.peer, reach.addresses.clone()))
     }
 
-    /// The network is another one: what is to be tried later is tried now.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        let Self::Reach(reach) = self else { return };
+    /// The network is another one, or may be: what is to be tried later is tried now; so is whoever would not find us,
+    /// since of the session that stands no keys are left. Returns who that is.
+    pub(super) fn hurry(
+        &mut self,
+        has_no_keys: impl Fn(&PeerId) -> bool,
+        now: Instant,
+    ) -> Option<PeerId> {
+        let Self::Reach(reach) = self else {
+            return None;
+        };
         reach.look_ups.hurry(now);
-        if let Some(due) = &mut reach.again.due {
-            *due = now.min(*due);
+        let again = &mut reach.again;
+        let is_lost = again.due.is_none() && again.stands.is_some() && has_no_keys(&reach.peer);
+        if is_lost || again.due.is_some() {
+            again.due = Some(now);
         }
+        is_lost.then_some(reach.peer)
     }
 
     /// How long until this peer is called again, or looked up again while no address of it is known, if that is planned.
@@ -571,6 +538,8 @@ impl Reach {
             CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
         };
         if !self.retries() || code == ExitCode::Trust || code == ExitCode::Version {
+            // Nobody calls it by itself.
+            self.again.stands = None;
             return Progress::Stop(code);
         }
         self.begin_anew(now)

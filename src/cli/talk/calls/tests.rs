@@ -86,12 +86,36 @@ fn in_another_network_whoever_waits_for_a_call_has_it_at_once() {
     for _ in 0..3 {
         calls.on_end(&BOB, at(0));
     }
-    calls.hurry(at(1));
+    calls.hurry(|_| false, at(1));
     assert_eq!(calls.due(at(1)).len(), 1);
-    calls.hurry(at(2));
+    calls.hurry(|_| false, at(2));
     assert!(calls.due(at(1_000)).is_empty(), "a call is under way");
     calls.on_end(&BOB, at(2));
     assert_eq!(calls.calls_in(&BOB, at(2)), Some(Duration::from_secs(5)));
+}
+
+/// It was told nothing, and what it had to say came to where we were before.
+#[test]
+fn in_another_network_whoever_has_a_session_without_keys_is_called_and_no_other_in_whose_session_nothing_is_said()
+ {
+    let [asleep, awake, under_way] = [3, 4, 5].map(|number| PeerId::new([number; 32]));
+    let [hung_up_on, refused, left] = [6, 7, 8].map(|number| PeerId::new([number; 32]));
+    let all = [asleep, awake, under_way, hung_up_on, refused, left];
+    let mut calls = Calls::default();
+    for peer in all {
+        calls.add(peer, "192.0.2.1:7419".parse().unwrap(), at(0));
+    }
+    assert_eq!(calls.due(at(0)).len(), all.len());
+    for peer in all.into_iter().filter(|peer| *peer != under_way) {
+        calls.on_established(&peer, at(1));
+    }
+    calls.rest(hung_up_on);
+    calls.on_refused(&refused);
+    calls.on_left(&left, at(2));
+    assert_eq!(calls.hurry(|peer| *peer != awake, at(3)), [asleep]);
+    let due: Vec<PeerId> = calls.due(at(3)).into_iter().map(|(peer, _)| peer).collect();
+    assert_eq!(due, [asleep, left], "who left is called again in any case");
+    assert!(calls.hurry(|peer| *peer == awake, at(4)).contains(&awake));
 }
 
 /// Each call of the program's own began the fast series of handshakes anew.
@@ -112,12 +136,12 @@ fn calls_after_one_in_vain_begin_nothing_anew_until_somebody_asks_or_the_network
         assert!(!begins_anew(&mut calls, false));
         assert!(begins_anew(&mut calls, true), "a program asks");
     }
-    calls.hurry(at(151));
+    calls.hurry(|_| false, at(151));
     assert!(begins_anew(&mut calls, false));
     calls.on_end(&BOB, at(200));
     calls.due(at(260));
     let under_way = calls.inquire(BOB, host.clone(), Family::Any, false);
-    calls.hurry(at(261));
+    calls.hurry(|_| false, at(261));
     assert!(calls.begins_anew(under_way));
     calls.on_end(&BOB, at(300));
     calls.add(BOB, host.clone(), at(301));

@@ -117,7 +117,11 @@ impl Conversation {
         let Some(address) = address.copied() else {
             return;
         };
-        let is_news = !self.link(peer).is_known_away;
+        let link = self.link(peer);
+        if core::mem::take(&mut link.is_called_quietly) {
+            return;
+        }
+        let is_news = !link.is_known_away;
         let who = self.who(&peer);
         self.tell_if_news(is_news, &Fact::Connecting { who, address });
     }
@@ -271,7 +275,8 @@ impl Conversation {
         let known = self.profile.contacts.known();
         known.check_not_revoked(&peer)?;
         self.check_not_aside(peer)?;
-        self.link(peer).is_known_away = false;
+        let link = self.link(peer);
+        (link.is_known_away, link.is_called_quietly) = (false, false);
         // The program ends with whom it waits for.
         if self.status(peer)?.is_some() {
             self.goal.wake(&peer);

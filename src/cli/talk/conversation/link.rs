@@ -20,6 +20,9 @@ pub(super) struct Link {
     pub(super) is_unreachable: bool,
     /// People have been told that nobody answers, and have not asked since: nothing more is told of calls in vain.
     pub(super) is_known_away: bool,
+    /// It is called since this machine may be elsewhere, and only gets new keys: no more is told of that than when a message
+    /// has it called.
+    pub(super) is_called_quietly: bool,
     /// This machine has another address, and nothing that left since has been acknowledged.
     pub(super) has_new_address: bool,
     /// It said goodbye.

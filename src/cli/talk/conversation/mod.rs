@@ -448,12 +448,12 @@ impl Conversation {
         if now.saturating_since(self.state.looked) < LOOK {
             return Ok(None);
         }
-        self.state.looked = now;
+        let has_slept = self.state.looks(now);
         self.state.has_room = true;
         self.state.searches.drop_old(now);
         self.face.ring();
         self.tell_late(now)?;
-        self.look_at_network(now)?;
+        self.look_at_network(has_slept, now)?;
         self.tell_quality(now)?;
         self.look_at_known_peers()?;
         self.look_at_programs(now);

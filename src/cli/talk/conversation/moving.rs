@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cli::Error;
-use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::calls::LATE;
+use crate::cli::talk::conversation::{Conversation, State};
 use crate::id::PeerId;
 use crate::net::{Lookout, is_behind_nat};
 use crate::proto;
@@ -72,14 +73,23 @@ fn next(peers: &[PeerId], last: &mut Option<PeerId>) -> Vec<PeerId> {
     order
 }
 
+impl State {
+    /// The conversation looks around now. Whether that is so late that the machine was asleep.
+    pub(super) fn looks(&mut self, now: Instant) -> bool {
+        let before = core::mem::replace(&mut self.looked, now);
+        before > Instant::ZERO && now.saturating_since(before) > LATE
+    }
+}
+
 impl Conversation {
-    pub(super) fn look_at_network(&mut self, now: Instant) -> Result<(), Error> {
+    /// `has_slept`: nobody has looked for so long that the machine was asleep, and may be in another network.
+    pub(super) fn look_at_network(&mut self, has_slept: bool, now: Instant) -> Result<(), Error> {
         self.settle()?;
         let reachable = self.reachable()?;
         let looked_at = self.state.routes.turn(&reachable);
         let mut moved = self.of_whom_we_moved(&looked_at)?;
         if moved.is_empty() {
-            return Ok(());
+            return if has_slept { self.hurry(now) } else { Ok(()) };
         }
         // The ways to the others have probably changed with it.
         let others = reachable.connected.into_iter().chain(reachable.others);
@@ -90,8 +100,30 @@ impl Conversation {
             self.leave(before)?;
             self.on_new_address(peer)?;
         }
-        self.calls.hurry(now);
-        self.goal.hurry(now);
+        self.hurry(now)
+    }
+
+    /// Calls those at once who are to be called, or do not know any more where we are.
+    fn hurry(&mut self, now: Instant) -> Result<(), Error> {
+        let Self {
+            handle,
+            calls,
+            goal,
+            ..
+        } = self;
+        let lost = handle.with(|messenger, at| {
+            // Whoever is being called already hears of us.
+            let has_no_keys = |peer: &PeerId| {
+                let status = messenger.endpoint().status(*peer, at);
+                status.is_some_and(|it| it.key_age.is_none() && it.tries == 0)
+            };
+            let mut lost = calls.hurry(has_no_keys, now);
+            lost.extend(goal.hurry(has_no_keys, now));
+            lost
+        })?;
+        for peer in lost {
+            self.link(peer).is_called_quietly = true;
+        }
         Ok(())
     }
 
@@ -269,6 +301,15 @@ mod tests {
         assert!(routes.of.is_empty());
     }
 
+    #[test]
+    fn whoever_looks_around_after_more_than_a_minute_was_asleep() {
+        let mut state = State::default();
+        let mut looks = |second| state.looks(Instant::ZERO + Duration::from_secs(second));
+        assert!(!looks(100), "it is the first time");
+        let seconds = [101, 161, 222, 223];
+        assert_eq!(seconds.map(looks), [false, false, true, false]);
+    }
+
     /// A conversation with bob, whom it knows and has no address of.
     fn conversation(home: &std::path::Path, keepalive: Keepalive) -> Conversation {
         let context = context(home);
@@ -324,7 +365,7 @@ mod tests {
         };
         set(&talk);
         let now = talk.clock.now();
-        talk.look_at_network(now).unwrap();
+        talk.look_at_network(false, now).unwrap();
         assert_eq!(talk.status(peer(2)).unwrap().unwrap().keepalive, None);
     }
 }

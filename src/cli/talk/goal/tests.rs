@@ -102,10 +102,10 @@ fn who_was_there_and_has_another_shared_secret_is_sought_without_a_limit_of_time
 fn in_another_network_a_peer_is_called_without_a_pause() {
     let peer = PeerId::new([1; 32]);
     let mut goal = reach(peer, true);
-    goal.hurry(Instant::ZERO);
+    goal.hurry(|_| false, Instant::ZERO);
     assert!(goal.call_again(Instant::ZERO).is_none(), "there is none");
     goal.on_closed(&peer, CloseReason::Goodbye, Instant::ZERO);
-    goal.hurry(Instant::ZERO);
+    goal.hurry(|_| false, Instant::ZERO);
     assert!(goal.call_again(Instant::ZERO).is_some());
 }
 
@@ -317,7 +317,7 @@ fn in_another_network_a_name_is_looked_up_without_a_pause() {
     let (mut goal, mut now) = (reach(PeerId::new([1; 32]), true), Instant::ZERO);
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
     assert!(goal.look_up(now).is_none());
-    goal.hurry(now);
+    goal.hurry(|_| false, now);
     assert!(goal.look_up(now).is_some());
 }
 
@@ -398,4 +398,27 @@ fn a_host_is_saved_once_and_only_if_the_peer_has_answered_there() {
     let host = "chat.example.org:7419".parse().unwrap();
     assert_eq!(goal.proven_host(&peer, there, true), Some(host));
     assert_eq!(goal.proven_host(&peer, there, true), None);
+}
+
+#[test]
+fn in_another_network_whoever_has_a_session_without_keys_is_called() {
+    let peer = PeerId::new([1; 32]);
+    let now = Instant::ZERO + Duration::from_secs(9);
+    let stands = || {
+        let mut goal = reach(peer, false);
+        goal.on_established(&peer, Instant::ZERO);
+        goal
+    };
+    let mut goal = stands();
+    assert_eq!(goal.hurry(|_| false, now), None, "it has keys");
+    assert!(goal.call_again(now).is_none());
+    assert_eq!(goal.hurry(|_| true, now), Some(peer));
+    assert!(goal.call_again(now).is_some());
+    assert!(goal.call_again(now).is_none(), "once");
+    let mut goal = stands();
+    goal.rest(&peer);
+    assert_eq!(goal.hurry(|_| true, now), None, "it was hung up on");
+    let mut goal = stands();
+    goal.on_closed(&peer, CloseReason::Goodbye, now);
+    assert_eq!(goal.hurry(|_| true, now), None, "it has left");
 }

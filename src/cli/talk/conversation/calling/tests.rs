@@ -89,6 +89,43 @@ fn somebody_who_is_added_with_an_address_is_called_at_once() {
     );
 }
 
+/// Nothing was sent, and what bob wrote went to where this machine had been.
+#[test]
+fn who_wakes_calls_whoever_it_has_a_session_without_keys_with_and_tells_nothing_of_it() {
+    let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
+    let is_called_by_a_call = |talk: &mut Conversation| {
+        let tries = |talk: &Conversation| talk.status(BOB).unwrap().unwrap().tries;
+        assert_eq!(tries(talk), 0);
+        call(talk);
+        let has_goal_called = talk.check_time().unwrap();
+        assert_eq!(has_goal_called, None);
+        tries(talk) > 0
+    };
+    let by_name = || {
+        let mut goal = reach(BOB, false);
+        let found = Ok(vec![SOMEWHERE.parse().unwrap()]);
+        goal.on_resolved(found, Instant::ZERO).unwrap();
+        goal
+    };
+    for (goal, is_for_everybody) in [(LISTEN, true), (by_name(), false)] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, program) = conversation(home.path(), &known, goal);
+        if is_for_everybody {
+            talk.call_everybody();
+            assert_eq!(talk.calls.due(talk.clock.now()).len(), 1);
+        }
+        happens(&mut talk, comes(BOB));
+        told(&program);
+        let now = talk.clock.now();
+        talk.look_at_network(false, now).unwrap();
+        assert!(!is_called_by_a_call(&mut talk));
+        talk.look_at_network(true, now).unwrap();
+        assert!(is_called_by_a_call(&mut talk));
+        let told = told(&program);
+        assert!(!told.contains("connecting"), "{told}");
+    }
+}
+
 #[test]
 fn whoever_was_called_and_is_no_peer_yet_is_called_once_it_is_one() {
     let home = tempfile::tempdir().unwrap();
