@@ -121,7 +121,7 @@ impl Goal {
         }
         // It may be elsewhere by now.
         if let Event::Unreachable { peer, .. } = event
-            && (reach.peer == *peer && reach.retries())
+            && (reach.peer == *peer && reach.goes_on())
         {
             reach.look_ups.want(now);
         }
@@ -212,7 +212,7 @@ impl Goal {
         let Self::Reach(reach) = self else {
             return None;
         };
-        let repeats = reach.retries();
+        let repeats = reach.goes_on();
         reach.look_ups.take(repeats, now)
     }
 
@@ -439,6 +439,11 @@ impl Reach {
         self.retry && !self.again.is_hung_up
     }
 
+    /// Whether it is tried until it is there, or hung up on: so is whoever has been there.
+    const fn goes_on(&self) -> bool {
+        !self.gives_up() && !self.again.is_hung_up
+    }
+
     /// Whether somebody waits for it: whoever has hung up does not, until calling again.
     fn is_wanted(&self) -> bool {
         self.state != Stage::Rests || !self.again.is_hung_up
@@ -489,7 +494,7 @@ impl Reach {
     ) -> Result<Resolved, Error> {
         let before = self.look_ups.failure();
         let (is_tried, is_wanted) = (self.state == Stage::Trying, self.look_ups.are_wanted());
-        let repeats = self.retries() && is_wanted;
+        let repeats = self.goes_on() && is_wanted;
         let is_repeated = self.look_ups.on_end(&found, repeats, now);
         let addresses = match found {
             Ok(addresses) => addresses,
@@ -538,8 +543,9 @@ impl Reach {
             CloseReason::TheySayViolation | CloseReason::Violation => ExitCode::Network,
         };
         if !self.retries() || code == ExitCode::Trust || code == ExitCode::Version {
-            // Nobody calls it by itself.
+            // Nobody calls it by itself, nor asks where it is.
             self.again.stands = None;
+            self.look_ups.rest();
             return Progress::Stop(code);
         }
         self.begin_anew(now)

@@ -422,3 +422,25 @@ fn in_another_network_whoever_has_a_session_without_keys_is_called() {
     goal.on_closed(&peer, CloseReason::Goodbye, now);
     assert_eq!(goal.hurry(|_| true, now), None, "it has left");
 }
+
+/// It was called where it had been, without an end.
+#[test]
+fn whoever_has_been_there_and_is_not_reached_any_more_is_looked_up_although_nobody_retries() {
+    let peer = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(peer, false), Instant::ZERO);
+    let unreachable = Event::Unreachable { peer, tries: 22 };
+    goal.on_event(&unreachable, now);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    assert!(goal.look_up(now + Duration::from_secs(600)).is_none());
+    goal.on_established(&peer, now);
+    goal.on_event(&unreachable, now);
+    for _ in 0..2 {
+        let again = next_look_up(&mut goal, &mut now, found(1)).unwrap();
+        assert!(matches!(again, Resolved::Nothing), "{again:?}");
+    }
+    let moved = next_look_up(&mut goal, &mut now, found(2)).unwrap();
+    assert!(matches!(moved, Resolved::Call(called, _) if called == peer));
+    goal.on_event(&unreachable, now);
+    goal.on_closed(&peer, CloseReason::Goodbye, now);
+    assert_eq!(goal.patience(now), None, "it has left");
+}
