@@ -83,6 +83,8 @@ mod moved;
 #[cfg(target_os = "linux")]
 #[path = "talk/moves.rs"]
 mod moves;
+#[path = "talk/networks.rs"]
+mod networks;
 #[path = "talk/order.rs"]
 mod order;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
+use crate::cli::talk::others_can_run;
 use crate::cli::{Error, ExitCode, streams};
 use crate::id::PeerId;
 use crate::net::JobControl;
@@ -209,13 +210,12 @@ impl Conversation {
     pub(super) fn tell_own_id(&mut self) {
         let local = self.handle.local_addr();
         let key = key_text(&self.own);
-        self.warn(Safe::from("listening on ") + local + "/udp as " + &key);
+        self.warn(Safe::from("listening on ") + local + "/udp as " + key);
         if self.profile.is_of_this_run() {
             let words = "this key is gone when you leave, and nobody else is let in";
             return self.warn(words.into());
         }
-        let host = Safe::from("<this-host>:") + local.port();
-        self.warn(Safe::from("others can run:  securechat connect --peer-key ") + key + " " + host);
+        self.warn(others_can_run(&self.own, local));
     }
 
     /// Tells a screen how things stand with everybody.
