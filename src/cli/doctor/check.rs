@@ -80,7 +80,7 @@ impl Check {
         self
     }
 
-    /// What an error says, on one line, and its first advice.
+    /// What an error says, on one line, and its first advice. A sentence of it may go over several lines.
     pub(super) fn of_report(what: &'static str, report: &Report, out: &Out) -> Self {
         let words = |parts: &[Part]| {
             Safe::concat(parts.iter().map(|part| match part {
@@ -89,11 +89,13 @@ impl Check {
                 Part::Theirs(command) => command.shell(&[]),
             }))
         };
-        let cause = report.lines.iter().find(|line| !line.is_try);
+        let causes = report.lines.iter().filter(|line| !line.is_try);
         let attempt = report.lines.iter().find(|line| line.is_try);
-        let result = match cause {
-            Some(cause) => report.title.clone() + ". " + words(&cause.parts),
-            None => report.title.clone(),
+        let causes = Safe::join(causes.map(|cause| words(&cause.parts)), " ");
+        let result = if causes.as_str().is_empty() {
+            report.title.clone()
+        } else {
+            report.title.clone() + ". " + causes
         };
         let check = Self::new(what, Outcome::Failed(report.exit), result);
         let check = check.public(report.code.to_owned());
