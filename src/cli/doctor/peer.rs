@@ -11,11 +11,14 @@ use crate::cli::doctor::{Patient, met, network, parse_host};
 use crate::cli::turn::PATIENCE;
 use crate::cli::{self, Error, ExitCode, Suggestion, talk};
 use crate::control::IS_SUPPORTED;
-use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket};
+use crate::net::{Batch, Bind, Family, Host, IcmpError, IcmpKind, Room, Socket, SocketError};
 use crate::proto::limits::MTU_PROBES;
 use crate::store::{HostPort, KeyFile, KnownPeers, Peer, load_identity};
 use crate::text::{Safe, safe_line};
 use crate::wire::limits::{BASE_DATAGRAM_LEN, FLOOR_DATAGRAM_LEN};
+
+const WAY: &str = "way there";
+const SIZE: &str = "largest datagram";
 
 /// How long a name server may take.
 const TO_RESOLVE: Duration = Duration::from_secs(5);
@@ -97,35 +100,59 @@ fn resolve(host: Host) -> Result<Vec<SocketAddr>, Check> {
 /// What the way to an address takes, and what it complains about. Sends a handful of datagrams that every
 /// securechat drops without an answer.
 fn way(address: SocketAddr) -> Vec<Check> {
-    let (what, result) = ("way there", probe(address));
-    let Probe {
-        largest,
-        complaints,
-    } = match result {
-        Ok(probe) => probe,
-        Err(error) => {
-            let words = Safe::from(address) + ": " + safe_line(&error.to_string());
-            let check = Check::new(what, Outcome::Failed(ExitCode::Network), words);
-            return vec![check.advice("this machine has no way there")];
+    match probe(address) {
+        Ok(probe) => judge(address, &probe),
+        Err(error) => vec![unsent(address, &safe_line(&error.to_string()))],
+    }
+}
+
+/// Nothing left this machine, so that nobody else is to blame.
+fn unsent(address: SocketAddr, why: &Safe) -> Check {
+    let result = Safe::from(address) + ": nothing leaves this machine for there: " + why;
+    Check::new(WAY, Outcome::Failed(ExitCode::Network), result)
+        .public("nothing leaves this machine".to_owned())
+        .advice("connect this machine to a network that leads there; look at its own firewall")
+}
+
+fn judge(address: SocketAddr, probe: &Probe) -> Vec<Check> {
+    let why = match probe.refusal.filter(|_| probe.largest == 0) {
+        Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable) => "it has no way there",
+        Some(IcmpKind::Prohibited) => "its firewall forbids it",
+        Some(IcmpKind::Refused | IcmpKind::TooBig | IcmpKind::Other) | None => {
+            let is_too_big = probe.reported(IcmpKind::TooBig);
+            return vec![reports(address, probe), size(probe.largest, is_too_big)];
         }
     };
+    let words = "nothing left, so no size was tried";
+    let size = Check::plain(SIZE, Outcome::Skipped, words);
+    vec![unsent(address, &why.into()), size]
+}
+
+/// What came back.
+fn reports(address: SocketAddr, probe: &Probe) -> Check {
     let failed = |words: &str, advice: &'static str| {
         let result = Safe::from(address) + ": " + safe_line(words);
-        let check = Check::new(what, Outcome::Failed(ExitCode::Network), result);
+        let check = Check::new(WAY, Outcome::Failed(ExitCode::Network), result);
         check.public(words.to_owned()).advice(advice)
     };
-    let reported = |kind| complaints.iter().any(|complaint| complaint.kind == kind);
-    let first = if reported(IcmpKind::Refused) {
+    if probe.is_answered {
+        return failed(
+            "something answers that is no securechat",
+            "is the port right? A network that wants a login first (a portal) answers for others, too",
+        );
+    }
+    if probe.reported(IcmpKind::Refused) {
         failed(
             "the machine is up, and reports that this UDP port is closed",
             "have the other side run securechat listen, and check the port number",
         )
-    } else if reported(IcmpKind::HostUnreachable) || reported(IcmpKind::NetUnreachable) {
+    } else if probe.reported(IcmpKind::HostUnreachable) || probe.reported(IcmpKind::NetUnreachable)
+    {
         failed(
             "the network reports that there is no way there",
             "check the address, and the network on both sides",
         )
-    } else if reported(IcmpKind::Prohibited) {
+    } else if probe.reported(IcmpKind::Prohibited) {
         failed(
             "a firewall reports that it lets nothing through",
             "have UDP allowed to that address and port",
@@ -133,13 +160,12 @@ fn way(address: SocketAddr) -> Vec<Check> {
     } else {
         let words = "nothing is reported against it";
         let result = Safe::from(address) + ": " + words;
-        Check::new(what, Outcome::Good, result).public(words.to_owned())
-    };
-    vec![first, size(largest, reported(IcmpKind::TooBig))]
+        Check::new(WAY, Outcome::Good, result).public(words.to_owned())
+    }
 }
 
 fn size(largest: usize, complained: bool) -> Check {
-    let what = "largest datagram";
+    let what = SIZE;
     if largest < BASE_DATAGRAM_LEN {
         // Smaller packets are sent then, down to the floor.
         let (least, outcome) = if largest < FLOOR_DATAGRAM_LEN {
@@ -164,10 +190,60 @@ fn size(largest: usize, complained: bool) -> Check {
     )
 }
 
+#[derive(Default)]
 struct Probe {
     /// The largest datagram that the system took.
     largest: usize,
+    /// Why it took no larger one. That is the word of this machine, not of the network.
+    refusal: Option<IcmpKind>,
     complaints: Vec<IcmpError>,
+    /// Whether datagrams came back from there. No securechat answers what was sent.
+    is_answered: bool,
+}
+
+impl Probe {
+    fn reported(&self, kind: IcmpKind) -> bool {
+        self.complaints.iter().any(|it| it.kind == kind)
+    }
+
+    /// Sends datagrams of growing size, as far as the system takes them.
+    fn send(&mut self, socket: &Socket, address: SocketAddr) -> io::Result<()> {
+        let sizes = [FLOOR_DATAGRAM_LEN, BASE_DATAGRAM_LEN];
+        for size in sizes.into_iter().chain(MTU_PROBES) {
+            let batch = [(address.into(), vec![0; size])];
+            let mut said = Vec::new();
+            let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
+                said.push(error);
+            })?;
+            if sent.datagrams == 0 {
+                // What was said before is about earlier ones.
+                self.refusal = said.pop().map(|error| error.kind);
+                self.complaints.extend(said);
+                return Ok(());
+            }
+            self.complaints.extend(said);
+            self.largest = size;
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer of any kind.
+    fn receive(&mut self, socket: &Socket, address: SocketAddr) -> io::Result<()> {
+        let mut batch = Batch::new();
+        let first = match socket.receive(&mut batch, TO_COMPLAIN) {
+            Ok(()) => None,
+            Err(error) => match SocketError::classify(&error) {
+                SocketError::Icmp(kind) => Some(kind),
+                SocketError::Idle
+                | SocketError::NotTaken
+                | SocketError::Passing
+                | SocketError::Dead => None,
+            },
+        };
+        self.is_answered = batch.datagrams().any(|(from, _)| from.peer == address);
+        socket.complaints(first, &mut |error| self.complaints.push(error))?;
+        Ok(())
+    }
 }
 
 fn probe(address: SocketAddr) -> io::Result<Probe> {
@@ -177,40 +253,13 @@ fn probe(address: SocketAddr) -> io::Result<Probe> {
         Family::V6
     };
     let socket = Socket::bind(Bind::Everywhere { port: 0, family })?;
-    let (mut largest, mut complaints) = (0, Vec::new());
-    for size in [FLOOR_DATAGRAM_LEN, BASE_DATAGRAM_LEN]
-        .into_iter()
-        .chain(MTU_PROBES)
-    {
-        let batch = [(address.into(), vec![0; size])];
-        let sent = socket.send(&batch, &mut Vec::new(), Room::Wait, &mut |error| {
-            complaints.push(error);
-        })?;
-        if sent.datagrams == 0 {
-            break;
-        }
-        largest = size;
-    }
-    let mut batch = Batch::new();
-    // An answer of any kind ends the wait; ours would be none.
-    let first = match socket.receive(&mut batch, TO_COMPLAIN) {
-        Ok(()) => None,
-        Err(error) => match crate::net::SocketError::classify(&error) {
-            crate::net::SocketError::Icmp(kind) => Some(kind),
-            crate::net::SocketError::Idle
-            | crate::net::SocketError::NotTaken
-            | crate::net::SocketError::Passing
-            | crate::net::SocketError::Dead => None,
-        },
-    };
-    socket.complaints(first, &mut |error| complaints.push(error))?;
-    if largest == 0 && complaints.is_empty() {
+    let mut probe = Probe::default();
+    probe.send(&socket, address)?;
+    probe.receive(&socket, address)?;
+    if probe.largest == 0 && probe.refusal.is_none() && probe.complaints.is_empty() {
         return Err(io::ErrorKind::NetworkUnreachable.into());
     }
-    Ok(Probe {
-        largest,
-        complaints,
-    })
+    Ok(probe)
 }
 
 /// Whether somebody answers who holds the key that is expected there. That takes a whole connection: the store is opened,
@@ -295,4 +344,63 @@ fn expected(patient: &Patient<'_>, host: &Host) -> Option<Safe> {
         .iter()
         .find(is_there)
         .map(|peer| peer.name().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Outcome and words of the way and of the size.
+    fn judged(probe: &Probe) -> Vec<(Outcome, String)> {
+        let checks = judge(([203, 0, 113, 9], 7419).into(), probe);
+        checks
+            .iter()
+            .map(|check| (check.outcome, check.result.to_string()))
+            .collect()
+    }
+
+    fn says(check: &(Outcome, String), outcome: Outcome, words: &str) {
+        assert!(check.0 == outcome && check.1.contains(words), "{check:?}");
+    }
+
+    /// The peer, the network and the MTU were blamed.
+    #[test]
+    fn where_nothing_leaves_this_machine_nobody_else_is_blamed() {
+        for (refusal, words) in [
+            (IcmpKind::NetUnreachable, "it has no way there"),
+            (IcmpKind::Prohibited, "its firewall forbids it"),
+        ] {
+            let probe = Probe {
+                refusal: Some(refusal),
+                ..Probe::default()
+            };
+            let [way, size] = judged(&probe).try_into().unwrap();
+            let words = format!("nothing leaves this machine for there: {words}");
+            says(&way, Outcome::Failed(ExitCode::Network), &words);
+            says(&size, Outcome::Skipped, "nothing left");
+        }
+    }
+
+    /// That was told as a complaint of the network, of every way over IPv6.
+    #[test]
+    fn what_the_machine_itself_does_not_take_is_no_complaint_of_the_network() {
+        let refusing = Probe {
+            largest: 1_452,
+            refusal: Some(IcmpKind::TooBig),
+            ..Probe::default()
+        };
+        let [way, size] = judged(&refusing).try_into().unwrap();
+        says(&way, Outcome::Good, "nothing is reported");
+        says(&size, Outcome::Good, "1452 bytes leave this machine");
+        let peer = None;
+        let kind = IcmpKind::TooBig;
+        let complaints = vec![IcmpError { peer, kind }];
+        let [_, size] = judged(&Probe {
+            complaints,
+            ..refusing
+        })
+        .try_into()
+        .unwrap();
+        says(&size, Outcome::Good, "the network complains");
+    }
 }
