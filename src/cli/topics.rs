@@ -166,6 +166,20 @@ address that is saved for one): that is a connection as ping makes it, and what
 waits for that peer is sent. Each thing has one line: ok, warn (it works, but
 you should know), FAIL, or skipped; below it stands what to do.
 
+BEHIND A ROUTER
+Nobody outside can call the private address that a router (NAT) gives to this
+machine, until it has sent something out. One of these is enough:
+  One of you forwards UDP port 7419 of the router to the machine (doctor shows
+  its address), and the other one calls the public address of that router.
+  Both save where the other is, and both run securechat, which goes on calling
+  from port 7419:   securechat peers add NAME KEY --address PUBLIC:7419
+  Or both run:      securechat connect NAME --retry --bind '[::]:7419'
+  In one house use the private addresses.
+Your public address is what the other one's status shows once you have been
+connected, or what your router says. A router that gives each call a port of its
+own (symmetric) needs a forwarded port on the other side. connect without --bind,
+and send, leave from any port: to a router they are strangers.
+
 A full screen that was killed (kill -9) could not give the terminal back. Type
 reset and Enter, though it does not show.
 

@@ -1,13 +1,91 @@
-//! What is said about the network, and networks with something in between.
+//! What is said about the network, and networks with something in between: routers that let in nothing but answers, and
+//! what answers for others.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::doctor::line;
-use crate::home::Home;
+use crate::home::{Home, check, free_port};
+
+/// What a router knows about its inside: who has sent something out, and may be answered from then on.
+type Inside = Arc<OnceLock<SocketAddr>>;
 
 fn socket() -> UdpSocket {
     UdpSocket::bind("127.0.0.1:0").unwrap()
+}
+
+/// Carries datagrams of the inside of one router to that of the other, which drops them until its own inside has sent some.
+fn carry(outside: UdpSocket, beyond: UdpSocket, inside: Inside, other: Inside) {
+    thread::spawn(move || {
+        let mut buffer = [0; 2_048];
+        while let Ok((length, from)) = outside.recv_from(&mut buffer) {
+            inside.get_or_init(|| from);
+            if let Some(to) = other.get() {
+                beyond.send_to(&buffer[..length], to).unwrap();
+            }
+        }
+    });
+}
+
+/// Two routers; the addresses are where the inside of each sees the other one.
+fn routers() -> [SocketAddr; 2] {
+    let (one, other) = (socket(), socket());
+    let insides = [Inside::default(), Inside::default()];
+    let addresses = [&one, &other].map(|socket| socket.local_addr().unwrap());
+    let copies = [&one, &other].map(|socket| socket.try_clone().unwrap());
+    let [first, second] = insides;
+    let [one_again, other_again] = copies;
+    carry(one, other_again, first.clone(), second.clone());
+    carry(other, one_again, second, first);
+    addresses
+}
+
+/// Alice and Bob behind such routers, each with the other's public address.
+fn behind_routers() -> [Home; 2] {
+    let homes = [Home::new(), Home::new()];
+    let [alice, bob] = &homes;
+    let [to_bob, to_alice] = routers();
+    for (home, name, other, there) in [(alice, "bob", bob, to_bob), (bob, "alice", alice, to_alice)]
+    {
+        let there = there.to_string();
+        home.run(&["peers", "add", name, &other.key(), "--address", &there]);
+    }
+    homes
+}
+
+/// Neither has a port forwarded. It was said not to work.
+#[test]
+fn two_behind_routers_who_call_each_other_meet() {
+    let [alice, bob] = behind_routers();
+    let call = |home: &Home, name: &str| {
+        let from = free_port().to_string();
+        home.start(&["connect", name, "--retry", "--bind", &from])
+    };
+    let mut early = call(&alice, "bob");
+    early.told("connecting to bob at ");
+    let mut late = call(&bob, "alice");
+    late.told("secure: alice at ");
+    early.told("secure: bob at ");
+    check(&mut early, &mut late);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn two_behind_routers_who_save_each_others_address_meet_when_both_run() {
+    use crate::terminal::{sees_prompt, start};
+    let [alice, bob] = behind_routers();
+    let run = |home: &Home| {
+        let listen = format!("[net]\nlisten = \"{}\"\n", free_port());
+        std::fs::write(home.path("config.toml"), listen).unwrap();
+        start(home.command(&[]))
+    };
+    let mut early = run(&alice);
+    early.said("listening on ");
+    let mut late = run(&bob);
+    sees_prompt(&mut late, "alice");
+    sees_prompt(&mut early, "bob");
+    check(&mut early, &mut late);
 }
 
 /// It was "no answer": what came back was not looked at.

@@ -30,8 +30,8 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     let (v6, _) = family("UDP over IPv6", Ipv6Addr::LOCALHOST.into());
     let mut checks = vec![v4, v6];
     checks.extend(abilities.map(offload));
-    checks.push(route("route over IPv4", FAR_V4));
-    checks.push(route("route over IPv6", FAR_V6));
+    let towards = |far| local_address_towards(SocketAddr::new(far, DEFAULT_PORT));
+    checks.extend(routes(&towards(FAR_V4), &towards(FAR_V6)));
     checks.push(port(patient));
     checks
 }
@@ -110,22 +110,41 @@ fn offload(abilities: Abilities) -> Check {
     check
 }
 
-fn route(what: &'static str, far: IpAddr) -> Check {
-    match local_address_towards(SocketAddr::new(far, DEFAULT_PORT)) {
-        Ok(from) => {
-            let check = Check::new(
-                what,
-                Outcome::Good,
-                Safe::from("datagrams leave from ") + from,
-            );
-            check.public("there".to_owned())
-        }
-        Err(error) => {
-            let words = Safe::from("there is none: ") + safe_line(&error.to_string());
-            Check::new(what, Outcome::Warning, words)
-                .public("none".to_owned())
-                .advice("nothing, unless somebody has addresses of this family only")
-        }
+/// The ways out. One family is enough. None at all is no failure, since two may talk within one network, or on one machine.
+fn routes(v4: &io::Result<IpAddr>, v6: &io::Result<IpAddr>) -> [Check; 2] {
+    let is_cut_off = v4.is_err() && v6.is_err();
+    [("route over IPv4", v4), ("route over IPv6", v6)].map(|(what, towards)| match towards {
+        Ok(from) => route(what, *from),
+        Err(error) => no_route(what, error, is_cut_off),
+    })
+}
+
+fn route(what: &'static str, from: IpAddr) -> Check {
+    let words = Safe::from("datagrams leave from ") + from;
+    if !is_private(from) {
+        return Check::new(what, Outcome::Good, words).public("there".to_owned());
+    }
+    let words = words + ", which nobody outside of your network can call";
+    Check::new(what, Outcome::Warning, words)
+        .public("there, from a private address".to_owned())
+        .advice("to be called from outside: securechat help diagnosis, BEHIND A ROUTER")
+}
+
+fn no_route(what: &'static str, error: &io::Error, is_cut_off: bool) -> Check {
+    let words = Safe::from("there is none: ") + safe_line(&error.to_string());
+    let check = Check::new(what, Outcome::Warning, words).public("none".to_owned());
+    if is_cut_off {
+        return check
+            .advice("connect this machine to a network: nobody outside of its own can be reached");
+    }
+    check.advice("nothing, unless somebody has addresses of this family only")
+}
+
+/// Whether an address means something within a network only: RFC 1918, RFC 6598 (a provider's own), RFC 4193.
+const fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || matches!(ip.octets(), [100, 64..=127, ..]),
+        IpAddr::V6(ip) => ip.is_unique_local(),
     }
 }
 
@@ -179,4 +198,52 @@ fn listen(patient: &Patient<'_>, at: Safe) -> Safe {
 pub(super) fn ours(patient: &Patient<'_>) -> Option<Option<u32>> {
     let key = load_identity(patient.paths.identity()).ok()?.public()?;
     holder(&patient.paths.lock(&key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(ip: &str) -> io::Result<IpAddr> {
+        Ok(ip.parse().unwrap())
+    }
+
+    fn none() -> io::Result<IpAddr> {
+        Err(io::ErrorKind::NetworkUnreachable.into())
+    }
+
+    fn advice(check: &Check) -> &str {
+        check.advice.as_ref().map_or("", Safe::as_str)
+    }
+
+    #[test]
+    fn an_address_that_nobody_outside_can_call_is_warned_about() {
+        for private in [
+            "10.0.0.1",
+            "172.31.0.1",
+            "192.168.1.2",
+            "100.64.0.1",
+            "fd00::1",
+        ] {
+            let [check, _] = routes(&from(private), &none());
+            assert_eq!(check.outcome, Outcome::Warning, "{private}");
+            assert!(check.result.as_str().contains("nobody outside"));
+            assert!(advice(&check).contains("help diagnosis"));
+        }
+        for public in ["203.0.113.9", "172.32.0.1", "100.128.0.1", "2001:db8::9"] {
+            let [check, _] = routes(&from(public), &none());
+            assert_eq!(check.outcome, Outcome::Good, "{public}");
+        }
+    }
+
+    /// The advice was: nothing.
+    #[test]
+    fn a_machine_without_any_route_is_told_to_be_cut_off() {
+        for check in routes(&none(), &none()) {
+            assert_eq!(check.outcome, Outcome::Warning);
+            assert!(advice(&check).starts_with("connect this machine"));
+        }
+        let [_, v6] = routes(&from("203.0.113.9"), &none());
+        assert!(advice(&v6).starts_with("nothing, unless"));
+    }
 }
