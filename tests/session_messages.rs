@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "session_messages/starts.rs"]
+mod starts;
+
 use core::net::SocketAddr;
 use std::sync::Arc;
 
@@ -52,13 +55,17 @@ impl Side {
     }
 
     fn knows(&mut self, other: &Self) {
-        let addresses = vec![other.address];
-        self.messenger.endpoint_mut().add_peer(PeerConfig {
-            id: other.id(),
+        let peer = other.as_peer();
+        self.messenger.endpoint_mut().add_peer(peer);
+    }
+
+    fn as_peer(&self) -> PeerConfig {
+        PeerConfig {
+            id: self.id(),
             psk: None,
-            addresses,
+            addresses: vec![self.address],
             shown: Shown::default(),
-        });
+        }
     }
 
     fn send(&mut self, to: &Self, text: &str, now: Instant) -> Name {

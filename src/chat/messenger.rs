@@ -10,7 +10,7 @@ use crate::chat::message::Name;
 use crate::chat::outbox::{MemoryOutbox, Outgoing};
 use crate::chat::policy::Policy;
 use crate::id::PeerId;
-use crate::proto::{self, CloseReason, Endpoint, Notice};
+use crate::proto::{self, CloseReason, Endpoint, Notice, PeerConfig};
 use crate::time::Instant;
 
 /// Something that the owner of a [`Messenger`] may want to know or act on.
@@ -31,7 +31,8 @@ enum Half {
 /// An endpoint with its chat: a value without threads, sockets or a clock.
 ///
 /// Whatever moves datagrams, time and jobs through [`Messenger::endpoint_mut`] calls
-/// [`Messenger::settle`] after every input and before it takes what goes out. A message is sought a
+/// [`Messenger::settle`] after every input and before it takes what goes out: not once for several inputs, since the end
+/// of a session takes with it what came before and was not settled. A message is sought a
 /// session for from [`Messenger::send`] until it is delivered or has failed, unless the peer wants none.
 #[derive(Debug)]
 pub struct Messenger {
@@ -45,8 +46,9 @@ pub struct Messenger {
 }
 
 impl Messenger {
-    /// Puts the two together. Peers are told of the longest message that the client takes. What the client's outbox brought
-    /// along goes to peers that the endpoint knows by now.
+    /// Puts the two together. Peers are told of the longest message that the client takes. For what the client's outbox
+    /// brought along a session is sought with the peers that the endpoint knows by now, and with others from
+    /// [`Messenger::add_peer`] on.
     #[must_use]
     pub fn new(mut endpoint: Endpoint, client: Client, now: Instant) -> Self {
         endpoint.announce_largest_message(client.policy().largest as u64);
@@ -63,7 +65,9 @@ impl Messenger {
     }
 
     /// With an outbox that ends with the process and the usual policy. `seed`: 32 random bytes, fresh
-    /// at every process start; the names of messages come from it.
+    /// at every process start; the names of messages come from it. If an identity uses one again, its messages have
+    /// the names of earlier ones: their receiver receipts them as repetitions, so that they count as delivered, and shows
+    /// none of them.
     #[must_use]
     pub fn in_memory(endpoint: Endpoint, seed: [u8; 32], now: Instant) -> Self {
         let outbox = Box::new(MemoryOutbox::new(seed));
@@ -77,7 +81,7 @@ impl Messenger {
         &self.endpoint
     }
 
-    /// The sessions, to change them. To remove or revoke a peer, ask the messenger.
+    /// The sessions, to change them. To add, remove or revoke a peer, ask the messenger.
     pub const fn endpoint_mut(&mut self) -> &mut Endpoint {
         &mut self.endpoint
     }
@@ -182,6 +186,20 @@ impl Messenger {
         self.client.refuse(contact, name);
     }
 
+    /// Adds a known peer, or takes over what is new of it, as [`Endpoint::add_peer`] does; returns the same. A session is
+    /// sought for what waits for one that begins anew, or is called elsewhere now.
+    pub fn add_peer(&mut self, config: PeerConfig, now: Instant) -> bool {
+        let peer = config.id;
+        let is_elsewhere = !self.endpoint.is_called_at(peer, &config.addresses);
+        let is_new = self.endpoint.add_peer(config);
+        if is_new && self.client.unsettled(peer.into()) > 0 {
+            self.endpoint.seek(peer, now);
+        } else if is_elsewhere {
+            self.endpoint.seek_elsewhere(peer, now);
+        }
+        is_new
+    }
+
     /// Forgets a peer and what waits for it; a live session ends, and the peer is told.
     pub fn remove_peer(&mut self, peer: PeerId, now: Instant) {
         self.client.remove(peer.into());
@@ -204,7 +222,8 @@ impl Messenger {
         }
     }
 
-    /// Moves between the two halves what an input has brought, or a command. Does nothing without.
+    /// Moves between the two halves what an input has brought, or a command. Does nothing without. After every input, since
+    /// one that ends the session may be the next.
     pub fn settle(&mut self, now: Instant) {
         while self.client.is_awake() || self.endpoint.has_notices() {
             self.take_notices();

@@ -535,15 +535,8 @@ impl Changes {
         for peer in self.present {
             let id = peer.id;
             let was_known = messenger.endpoint().is_known(id);
-            let is_elsewhere = !messenger.endpoint().is_called_at(id, &peer.addresses);
-            let is_new = messenger.endpoint_mut().add_peer(peer);
-            if is_new && was_known {
+            if messenger.add_peer(peer, now) && was_known {
                 anew.push(id);
-            }
-            if is_new && messenger.client().unsettled(id.into()) > 0 {
-                messenger.endpoint_mut().seek(id, now);
-            } else if is_elsewhere {
-                messenger.endpoint_mut().seek_elsewhere(id, now);
             }
         }
         anew

@@ -67,7 +67,9 @@ impl Restored {
         forgotten
     }
 
-    /// A client that goes on with it. `seed`: fresh at every process start; log ids come from it.
+    /// A client that goes on with it. `seed`: 32 random bytes, fresh at every process start; log ids come from it, and what
+    /// is sent under one that was used before is taken for a repetition
+    /// ([`Messenger::in_memory`](crate::chat::Messenger::in_memory)).
     #[must_use]
     pub fn into_client(self, policy: Policy, seed: [u8; 32], now: Instant) -> Client {
         let mut outbox = MemoryOutbox::new(seed);
