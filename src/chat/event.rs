@@ -44,7 +44,8 @@ impl State {
 pub enum FailReason {
     /// The receiver does not take it.
     Rejected(RejectReason),
-    /// It waited for 14 days.
+    /// It waited for as long as [`Policy::life`](crate::chat::Policy::life) says. `Display` names the default, 14 days,
+    /// whatever the policy is.
     Expired,
     /// Its contact was removed.
     Removed,
@@ -109,7 +110,10 @@ pub enum Misbehaviour {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A message arrived, in its sender's order, for the first time.
+    /// A message arrived, in its sender's order, for the first time. Its owner takes or refuses it
+    /// ([`Messenger::take`](crate::chat::Messenger::take)): once [`MAX_UNTAKEN`](crate::chat::MAX_UNTAKEN) of a contact, or
+    /// [`MAX_UNTAKEN_BYTES`](crate::chat::MAX_UNTAKEN_BYTES) of them, wait for that, what else the contact says stays with
+    /// it, and no event tells so.
     Message {
         /// From whom.
         contact: ContactId,

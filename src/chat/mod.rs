@@ -42,6 +42,6 @@ pub(crate) use outbox::{OUTBOX_MAX_BYTES, OUTBOX_MAX_MESSAGES};
 pub use policy::Policy;
 pub use receipt::RejectReason;
 pub use received::Received;
-pub(crate) use receiver::{MAX_UNTAKEN, MAX_UNTAKEN_BYTES};
+pub use receiver::{MAX_UNTAKEN, MAX_UNTAKEN_BYTES};
 pub(crate) use secret::{SecretLines, holds_secret};
 pub use transport::{CHAT_STREAM, Transport, Transports};

@@ -24,10 +24,10 @@ use crate::id::StreamId;
 use crate::time::Instant;
 use crate::wire::DecodeError;
 
-/// Messages of one contact that the application has not taken yet.
-pub(crate) const MAX_UNTAKEN: usize = 64;
+/// Messages of one contact that the application has neither taken nor refused: with so many, nothing more of it is read.
+pub const MAX_UNTAKEN: usize = 64;
 /// Bytes of such messages above which no further one is begun.
-pub(crate) const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_UNTAKEN_BYTES: usize = 4 * 1024 * 1024;
 /// Receipts (ranges), rejects, unwanted bodies, and messages turned away that nobody has looked at yet.
 pub(super) const MAX_ANSWERS: usize = 64;
 /// Bytes read at once.
