@@ -1,8 +1,4 @@
-//! Streams: ordered bytes, one way. Stream 1 is the chat's, and those that its messages name; the others
-//! are for transfers.
-//!
-//! They live as long as the connection: when [`Event::Established`](crate::proto::Event) tells of a
-//! new one, all are gone. The chat goes first; a bulk stream never holds up a message.
+//! Streams for transfers. What they are stands at [`Endpoint`].
 
 use crate::id::{PeerId, StreamId};
 use crate::proto::carrier::Carrier;

@@ -49,6 +49,7 @@ pub struct EndpointConfig {
     /// How much may be on its way at once.
     pub congestion: Congestion,
     /// Not to say that VERIFY is understood, as a program that is older than that.
+    #[doc(hidden)]
     pub without_verify_for_testing_only: bool,
 }
 

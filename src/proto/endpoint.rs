@@ -35,10 +35,21 @@ use crate::wire::frame::CloseCode;
 /// - A worker takes jobs by [`Endpoint::take_job`], runs them and hands the outcomes to
 ///   [`Endpoint::handle_outcome`].
 /// - After any of these, or a command, or [`Endpoint::handle_timeout`], the owner drains
-///   [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`] until both are empty; then nothing is
-///   left but the deadline of [`Endpoint::poll_timeout`]. Calls without effect are allowed.
+///   [`Endpoint::poll_notice`], [`Endpoint::poll_transmit`] and [`Endpoint::poll_event`] until all are empty; then nothing
+///   is left but the deadline of [`Endpoint::poll_timeout`]. Calls without effect are allowed. A
+///   [`Messenger`](crate::chat::Messenger) takes the notices by itself; an owner who has none takes them although they
+///   tell it nothing: while [`MAX_EVENTS`](crate::proto::limits::MAX_EVENTS) of them wait, packets that bring more are not
+///   taken.
 ///
 /// The same seed and the same inputs give the same outputs.
+///
+/// # Streams
+///
+/// A stream is ordered bytes, one way, to a peer with whom a session stands. The chat has one, and one for each long body;
+/// the others ([`Endpoint::open_stream`]) are for transfers. They live as long as the connection: when
+/// [`Event::Established`] tells of a new one, all are gone, their numbers begin anew, and what had not arrived is to be
+/// written once more. The number of the connection is [`Endpoint::generation`]. The chat goes first: a transfer never
+/// holds up a message.
 #[derive(Debug)]
 pub struct Endpoint {
     pub(super) shared: Shared,
@@ -48,7 +59,8 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Starts with no peers. `seed` (32 random bytes) feeds jitter, indices and cookies, no keys;
-    /// `timestamps` are reserved for us alone, now and after a crash.
+    /// `timestamps` are reserved for us alone, now and after a crash
+    /// ([`Archive::reserve_timestamps`](crate::store::Archive::reserve_timestamps)). Needs 512 KiB of stack.
     #[must_use]
     pub fn new(
         config: EndpointConfig,
@@ -290,9 +302,10 @@ impl Endpoint {
         }
     }
 
-    /// Takes a further block of reserved timestamps, all greater than those before.
-    pub fn add_timestamps(&mut self, range: Range<Timestamp>) {
-        self.shared.add_timestamps(range);
+    /// Takes a further block of reserved timestamps, all greater than those before: the answer to
+    /// [`Event::TimestampsLow`]. Whether it took them: a block that does not lie after all earlier ones is left alone.
+    pub fn add_timestamps(&mut self, range: Range<Timestamp>) -> bool {
+        self.shared.add_timestamps(range)
     }
 
     // --- inputs -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ use crate::proto::verification::Progress;
 
 /// Something that the owner may want to know or act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// A session stands: both sides hold keys and each knows the other.
     Established {
@@ -132,7 +133,10 @@ pub enum Event {
         /// The new address.
         to: SocketAddr,
     },
-    /// Fewer than half of the handshake timestamps are left.
+    /// Fewer than half of the handshake timestamps are left: the owner reserves more
+    /// ([`Archive::reserve_timestamps`](crate::store::Archive::reserve_timestamps)) and hands them to
+    /// [`Endpoint::add_timestamps`](crate::proto::Endpoint::add_timestamps). Told once a block. Without any, no session
+    /// begins and no keys are renewed at our wish; peers then look as if they did not answer.
     TimestampsLow,
     /// Whoever has the peer's key has answered a call of ours, and the answer does not open: with another psk than
     /// ours, or one of us has none; or somebody on the way altered it. Told once for each series of attempts.
@@ -204,6 +208,7 @@ pub enum CloseReason {
 
 /// A call that its caller could have known to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ApiMisuse {
     /// There is no such peer.
     #[error("no such peer")]
@@ -233,6 +238,7 @@ pub enum ApiMisuse {
 
 /// Why nothing can be done with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum StreamError {
     /// There is no session with the peer that may carry one.
     #[error("no session that may carry a stream")]

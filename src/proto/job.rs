@@ -156,7 +156,8 @@ impl Job {
         matches!(&self.0, Work::Initiate(job) if job.index == index)
     }
 
-    /// Does the work. `rng` gives the ephemeral keys.
+    /// Does the work. `rng` gives the ephemeral keys. Needs 512 KiB of stack, of which it overwrites 256 KiB, and a
+    /// program whose allocator wipes what is freed: the libraries beneath leave copies of keys in both.
     pub fn run(self, rng: &mut dyn CryptoRng) -> Outcome {
         self.work(rng, None)
     }

@@ -310,8 +310,8 @@ impl Shared {
         taken
     }
 
-    pub(super) fn add_timestamps(&mut self, range: Range<Timestamp>) {
-        self.timestamps.add(range);
+    pub(super) fn add_timestamps(&mut self, range: Range<Timestamp>) -> bool {
+        self.timestamps.add(range)
     }
 }
 
@@ -350,15 +350,17 @@ impl Timestamps {
         low
     }
 
-    /// Takes a block that lies after all earlier ones.
-    fn add(&mut self, range: Range<Timestamp>) {
+    /// Takes a block if it lies after all earlier ones, and says whether.
+    fn add(&mut self, range: Range<Timestamp>) -> bool {
         let last = self
             .spare
             .as_ref()
             .map_or(self.current.end, |spare| spare.end);
-        if range.start.0 >= last {
+        let is_later = range.start.0 >= last && !range.is_empty();
+        if is_later {
             self.spare = Some(range.start.0..range.end.0);
         }
+        is_later
     }
 }
 
@@ -475,8 +477,9 @@ mod tests {
     fn timestamps_only_rise_and_more_are_asked_for_once_a_block() {
         let block = |from: u64, to| Timestamp(from)..Timestamp(to);
         let mut timestamps = Timestamps::new(block(100, 104));
-        timestamps.add(block(50, 60));
-        timestamps.add(block(103, 110));
+        for refused in [block(50, 60), block(103, 110), block(104, 104)] {
+            assert!(!timestamps.add(refused), "nothing in it is later");
+        }
         let warned: Vec<bool> = (0..4)
             .map(|_| {
                 timestamps.take().unwrap();
@@ -485,8 +488,8 @@ mod tests {
             .collect();
         assert_eq!(warned, [false, true, false, false]);
         assert_eq!(timestamps.take(), None, "those before its end were refused");
-        timestamps.add(block(104, 106));
-        timestamps.add(block(105, 200));
+        assert!(timestamps.add(block(104, 106)));
+        assert!(!timestamps.add(block(105, 200)));
         let rest: Vec<_> = core::iter::from_fn(|| timestamps.take()).collect();
         assert_eq!(rest, [104, 105].map(Timestamp));
     }
