@@ -5,7 +5,7 @@
 
 mod simulated;
 
-use securechat::crypto::MacKey;
+use securechat::crypto::{MacKey, StaticSecret};
 use securechat::proto::limits::{INIT_SENDINGS, RESP_SENDINGS};
 use securechat::sim::{Forger, LinkConfig, NatConfig, NodeId, Pair, SimRng, Verdict, World};
 use simulated::{
@@ -31,6 +31,19 @@ fn a_session_begins_and_lines_flow_both_ways() {
     assert_well(&mut pair);
     let (a, b) = (pair.a, pair.b);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+/// What `Job::run` and others say that they need.
+#[test]
+fn keys_and_a_session_are_made_on_a_stack_of_512_kib() {
+    let small = std::thread::Builder::new().stack_size(512 * 1024);
+    let thread = small.spawn(|| {
+        let secret = StaticSecret::from_bytes(&mut [1; 32]);
+        let keys = (secret.public(), secret.verifying_key());
+        assert_well(&mut Pair::connected(1));
+        keys
+    });
+    thread.unwrap().join().unwrap();
 }
 
 #[test]

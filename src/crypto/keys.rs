@@ -21,6 +21,9 @@ const SIGN_LABEL: &[u8; 8] = b"sc1-sign";
 
 /// The secret half of an identity: 32 bytes of X25519, wiped on drop, and what it has been computed with:
 /// its public half, and its products with the peers that its owner remembers.
+///
+/// What it is used for leaves copies in freed memory, which the program's allocator wipes, or nobody does: see
+/// [`securechat`](crate#if-you-embed-it).
 pub struct StaticSecret {
     secret: Secret<32>,
     public: OnceLock<PeerId>,
@@ -58,7 +61,7 @@ impl StaticSecret {
         }
     }
 
-    /// The public half, computed by the first call.
+    /// The public half, computed by the first call. That needs 512 KiB of stack, of which it overwrites 256 KiB.
     #[must_use]
     pub fn public(&self) -> PeerId {
         *self.public.get_or_init(|| {
@@ -91,7 +94,8 @@ impl StaticSecret {
     }
 
     /// Computes the public half of the signing key that belongs to this identity
-    /// (docs/protocol.md#identities-and-keys). Nothing is signed yet: its secret half is not kept.
+    /// (docs/protocol.md#identities-and-keys). Nothing is signed yet: its secret half is not kept. Needs 512 KiB of
+    /// stack, of which it overwrites 256 KiB.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         let key = verifying_key_of(self.expose());

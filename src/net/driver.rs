@@ -1,15 +1,4 @@
 //! Starts and stops the threads around one [`Messenger`], and lets its owner talk to it.
-//!
-//! ```text
-//!            socket ──▶ recv ──▶ ┌────────┐ ──▶ send
-//!                                │  core  │
-//!   owner ──── Handle::with ───▶ │ (lock) │ ◀─▶ handshake
-//!     ▲                          └────────┘
-//!     └──────── notify ◀── events stay in the core until the owner polls them
-//! ```
-//!
-//! Each of the four, when it gives the lock back, sends what there is to send, if nobody else is about
-//! it: see [`turn`](crate::net::turn).
 
 use core::fmt;
 use std::io;
@@ -40,6 +29,16 @@ const THREADS: [(&str, Body); 3] = [
 
 /// The running threads of one identity. Dropping it stops them, with a goodbye to every peer: see [`Driver::stop`] for
 /// what becomes of messages that are under way.
+///
+/// ```text
+///            socket ──▶ recv ──▶ ┌────────┐ ──▶ send
+///                                │  core  │
+///   owner ──── Handle::with ───▶ │ (lock) │ ◀─▶ handshake
+///     ▲                          └────────┘
+///     └──────── notify ◀── events stay in the core until the owner polls them
+/// ```
+///
+/// Each of the four, when it gives the lock back, sends what there is to send, if nobody else is about it.
 #[derive(Debug)]
 pub struct Driver {
     handle: Handle,
@@ -52,7 +51,8 @@ impl Driver {
     /// `notify` is called without the core's lock, on any of the threads, when there may be events,
     /// complaints ([`Handle::take_icmp_errors`]) or a fatal error to see. It is not called again for
     /// events before [`Handle::poll_event`] has returned `None` once, or [`Handle::poll_events`] fewer
-    /// than it was asked for. It must return soon and must not stop the driver.
+    /// than it was asked for. It must return soon and must not stop the driver. The owner's own thread calls it too, at the
+    /// end of [`Handle::with`]: it takes no lock that the owner holds there, and is best no more than a word in a channel.
     ///
     /// # Errors
     ///
@@ -159,7 +159,8 @@ impl Handle {
     /// Locks the core, runs `act` on it, wakes the threads that have something to do then, and sends
     /// what there is to send, unless the socket has no room or somebody else is about it; at most 128
     /// datagrams. Everything that waits for the core waits while `act` runs, so it does no more than
-    /// call it.
+    /// call it. A call of any handle of the same driver inside `act` waits for ever. A panic in `act` ends the driver for good:
+    /// from then on there is [`Fatal::Poisoned`].
     ///
     /// While there are events it may be left unsent for up to a millisecond: whoever goes through them
     /// will say more, and all of it travels together.

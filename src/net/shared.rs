@@ -35,6 +35,7 @@ const MAX_TURNS: usize = 2;
 
 /// Why a driver no longer works. Unless it was stopped nothing can be done but to end the program, and to say so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
 pub enum Fatal {
     /// A thread panicked: a bug. The panic hook has said where.
     #[error("the {thread} thread panicked")]

@@ -3,14 +3,6 @@
 //!
 //! One redb file for each identity, whose values are sealed and whose rows name nobody. One
 //! transaction is there as a whole or not at all, whatever happens to the process or the power.
-//!
-//! The owner of a `Messenger` writes here, never a thread that holds the core's lock:
-//!
-//! 1. `Messenger::prepare`, [`Change::queue`], `Messenger::accept`: nothing leaves that a crash forgets.
-//! 2. `Event::Message`: [`Change::receive`], `Messenger::take`: no receipt leaves before the message is
-//!    safe here.
-//! 3. It is shown: [`Change::shown`]. In between a crash brings it back, to be shown as [`Unconfirmed`].
-//! 4. `Event::State` with a final state: [`Change::settle`].
 
 mod change;
 mod counted;
@@ -68,10 +60,27 @@ use times::Times;
 pub use trouble::{Fault, Loss, StoreTrouble};
 use view::View;
 
-/// The store of one identity, opened for this process alone.
+/// The store of one identity, opened for this process alone: messages that wait for their receipt, which ones were received,
+/// those that perhaps nobody has seen, and the history. One [`Archive::change`] is there as a whole or not at all.
+///
+/// The owner of a [`Messenger`] writes here, never while it holds the core's lock:
+///
+/// 1. [`Messenger::prepare`], [`Change::queue`], [`Messenger::accept`]: nothing leaves that a crash forgets. What is not
+///    accepted after all: [`Change::withdraw`].
+/// 2. [`Event::Message`]: [`Change::receive`], [`Messenger::take`]: no receipt leaves before the message is
+///    safe here.
+/// 3. It is shown: [`Change::shown`]. In between a crash brings it back, to be shown as [`Unconfirmed`].
+/// 4. [`Event::State`] with a final state: [`Change::settle`].
 ///
 /// After an error of the disk nothing more is written until it is opened anew: whether the change that
 /// failed is there is then known. Whoever gets an error does not take, accept or show what it was about.
+///
+/// [`Messenger`]: crate::chat::Messenger
+/// [`Messenger::prepare`]: crate::chat::Messenger::prepare
+/// [`Messenger::accept`]: crate::chat::Messenger::accept
+/// [`Messenger::take`]: crate::chat::Messenger::take
+/// [`Event::Message`]: crate::chat::Event::Message
+/// [`Event::State`]: crate::chat::Event::State
 pub struct Archive {
     database: Database,
     keys: Keys,
@@ -100,6 +109,9 @@ impl fmt::Debug for Archive {
 impl Archive {
     /// Opens the store at `path`, or makes it, and says what an earlier process left behind. The caller
     /// holds the identity's lock.
+    ///
+    /// The database panics at some of what a damaged file has; that is caught here, and is an error. A panic hook that ends the
+    /// process asks [`survives_panic`] first, and a program that is built with `panic = "abort"` ends at such a file.
     ///
     /// # Errors
     /// `UnsafePermissions`, `WrongOwner` or `UnsafeDirectory` if others could read or replace it, `InUse`
