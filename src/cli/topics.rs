@@ -177,8 +177,8 @@ machine, until it has sent something out. One of these is enough:
   In one house use the private addresses.
 Your public address is what the other one's status shows once you have been
 connected, or what your router says. A router that gives each call a port of its
-own (symmetric) needs a forwarded port on the other side. connect without --bind,
-and send, leave from any port: to a router they are strangers.
+own (symmetric) needs a forwarded port on the other side. connect without
+--bind, and send, leave from any port: to a router they are strangers.
 
 A full screen that was killed (kill -9) could not give the terminal back. Type
 reset and Enter, though it does not show.
