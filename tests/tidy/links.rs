@@ -20,14 +20,14 @@ fn links_in_the_documents_lead_somewhere() {
     report("links that lead nowhere", &findings);
 }
 
-/// The root's own documents, and those under `docs`, `keys` and `fuzz`.
+/// The root's own documents, and those under `docs`, `keys`, `fuzz` and `interop`.
 fn documents() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root()).unwrap();
     let names = entries.map(|entry| PathBuf::from(entry.unwrap().file_name()));
     let mut found: Vec<PathBuf> = names
         .filter(|name| name.extension().is_some_and(|end| end == "md"))
         .collect();
-    for tree in ["docs", "keys", "fuzz"] {
+    for tree in ["docs", "keys", "fuzz", "interop"] {
         found.extend(files(tree, "md"));
     }
     found.sort();

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::{common::skipped, root};
 
 /// All that belongs there.
-const TOP: [&str; 26] = [
+const TOP: [&str; 27] = [
     ".cargo",
     ".ci",
     ".github",
@@ -26,6 +26,7 @@ const TOP: [&str; 26] = [
     "docs",
     "examples",
     "fuzz",
+    "interop",
     "justfile",
     "keys",
     "models",
