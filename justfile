@@ -57,6 +57,10 @@ deny:
 bench *args:
     cargo peers -- {{args}}
 
+# a second implementation, in Python, against target/release/securechat: interop/README.md
+interop *args:
+    py=target/interop/bin/python && $py interop/vectors.py && $py interop/abuse.py {{args}} && $py interop/live.py {{args}}
+
 # all that must hold before a change is taken
 ci:
     .ci/run
