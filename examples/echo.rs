@@ -3,11 +3,11 @@
 //! ```text
 //! securechat --home HOME keygen --no-passphrase
 //! securechat --home HOME peers add NAME KEY
-//! cargo run --example echo -- HOME 0.0.0.0:7419
+//! cargo run --release --example echo -- HOME 0.0.0.0:7419
 //! ```
 //!
-//! It calls nobody: people call it. Ctrl+C ends it. It answers each message once, however it ends. Who is taken out of the
-//! list meanwhile is talked to until it starts again.
+//! It calls nobody: people call it. Ctrl+C ends it. It answers each message once, however it ends, but for those
+//! to which no answer could be kept any more. Who is taken out of the list meanwhile is talked to until it starts again.
 
 #![allow(clippy::print_stdout, reason = "its output")]
 
@@ -56,7 +56,7 @@ fn main() -> Result<(), Any> {
     run(Path::new(home), address.parse()?)
 }
 
-/// No core dumps, no debuggers; and a panic in any thread ends the process, unless the store catches it.
+/// In a release build no core dumps and no debuggers; and a panic in any thread ends the process, unless the store catches it.
 pub(crate) fn harden() -> Result<(), Any> {
     std::panic::set_hook(Box::new(|panic| {
         if !survives_panic() {
@@ -171,7 +171,9 @@ impl Bot {
                 return Ok(self.archive);
             }
             match woken.recv_timeout(left.unwrap_or(LONG)) {
-                Ok(Wake::End) => end = Some(self.clock.now() + LINGER),
+                Ok(Wake::End) => {
+                    end.get_or_insert(self.clock.now() + LINGER);
+                }
                 Ok(Wake::Events) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.archive),
             }

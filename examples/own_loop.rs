@@ -16,9 +16,7 @@ use securechat::chat::{self, Draft, Messenger, Received, State, Update};
 use securechat::crypto::StaticSecret;
 use securechat::id::{PeerId, Timestamp};
 use securechat::net::{Clock, OsRng, os_rng, seed};
-use securechat::proto::{
-    CloseReason, Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Shown,
-};
+use securechat::proto::{Endpoint, EndpointConfig, Event, Incoming, PeerConfig, Shown};
 use securechat::text::safe_line;
 
 /// Longer than any datagram of ours.
@@ -112,7 +110,8 @@ impl Party {
                         self.messenger.take(contact, message.name, now);
                     }
                     Update::Session(Event::Closed { reason, .. }) => {
-                        assert_eq!(reason, CloseReason::Goodbye, "it leaves in peace");
+                        // A goodbye is sent once: where it is lost the reason is another.
+                        println!("the other side is gone: {reason:?}");
                         return Ok(());
                     }
                     Update::Chat(_) | Update::Session(_) => {}
@@ -123,15 +122,15 @@ impl Party {
 
     /// One turn: does and sends all there is, waits for a datagram or the deadline, and says what happened.
     fn turn(&mut self) -> Result<Vec<Update>, Any> {
-        // 1. Handshakes. They take a millisecond each: for more than a few peers another thread runs them.
+        // 1. What the owner said since the last turn, and the room that it made by taking events.
+        self.messenger.settle(self.clock.now());
+        // 2. Handshakes. They take a millisecond each: for more than a few peers another thread runs them.
         while let Some(job) = self.messenger.endpoint_mut().take_job() {
             let outcome = job.run(&mut self.rng);
             let now = self.clock.now();
             self.messenger.endpoint_mut().handle_outcome(outcome, now);
             self.messenger.settle(now);
         }
-        // 2. What the owner said since the last turn, and the room that it made by taking events.
-        self.messenger.settle(self.clock.now());
         self.send_all();
         // 3. The only place that blocks. There is nothing left now but the deadline.
         let mut buffer = [0; LONGEST];

@@ -117,13 +117,38 @@ impl fmt::Debug for StaticSecret {
     }
 }
 
+/// Encodings of the points of low order on the curve and its twist (cr.yp.to/ecdh.html), without the highest bit; the last two
+/// are not canonical.
+pub(super) const LOW_ORDER: [[u8; 32]; 7] = {
+    let mut one = [0; 32];
+    one[0] = 1;
+    let mut p_minus_1 = [0xff; 32];
+    p_minus_1[0] = 0xec;
+    p_minus_1[31] = 0x7f;
+    let mut p = p_minus_1;
+    p[0] = 0xed;
+    let mut p_plus_1 = p_minus_1;
+    p_plus_1[0] = 0xee;
+    [
+        [0; 32],
+        one,
+        *b"\xe0\xeb\x7a\x7c\x3b\x41\xb8\xae\x16\x56\xe3\xfa\xf1\x9f\xc4\x6a\
+           \xda\x09\x8d\xeb\x9c\x32\xb1\xfd\x86\x62\x05\x16\x5f\x49\xb8\x00",
+        *b"\x5f\x9c\x95\xbc\xa3\x50\x8c\x24\xb1\xd0\xb1\x55\x9c\x83\xef\x5b\
+           \x04\x44\x5c\xc4\x58\x1c\x8e\x86\xd8\x22\x4e\xdd\xd0\x9f\x11\x57",
+        p_minus_1,
+        p,
+        p_plus_1,
+    ]
+};
+
 /// Whether a public key is one of the few with which every secret has the same product, nothing (RFC 7748 §6.1): nobody
 /// holds the secret half of it, and no handshake goes on with it.
 #[must_use]
 pub fn is_low_order(key: &PeerId) -> bool {
-    let any = x25519_dalek::StaticSecret::from([1; 32]);
-    let product = any.diffie_hellman(&PublicKey::from(*key.as_bytes()));
-    !product.was_contributory()
+    let mut point = *key.as_bytes();
+    point[31] &= 0x7f;
+    LOW_ORDER.contains(&point)
 }
 
 /// Whether a public key is written as everybody writes it: below 2^255 - 19, and without the highest bit, which X25519
@@ -183,7 +208,6 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
-    use crate::crypto::resolver::tests::LOW_ORDER;
 
     #[test]
     fn a_key_of_low_order_is_told_from_one_that_somebody_has() {
@@ -193,8 +217,34 @@ mod tests {
             with_the_bit_that_is_ignored[31] |= 0x80;
             assert!(is_low_order(&PeerId::new(with_the_bit_that_is_ignored)));
         }
-        let secret = StaticSecret::generate(&mut ChaCha20Rng::from_seed([1; 32]));
-        assert!(!is_low_order(&secret.public()));
+        for seed in 0..20 {
+            let secret = StaticSecret::generate(&mut ChaCha20Rng::from_seed([seed; 32]));
+            assert!(!is_low_order(&secret.public()));
+        }
+    }
+
+    /// Arithmetic decides; the list is what it comes to.
+    #[test]
+    fn with_a_key_of_low_order_every_product_is_nothing_and_with_no_other() {
+        let any = x25519_dalek::StaticSecret::from([1; 32]);
+        let is_nothing = |bytes: [u8; 32]| {
+            let product = any.diffie_hellman(&PublicKey::from(bytes));
+            !product.was_contributory()
+        };
+        let small = (0..=255).map(|low| {
+            let mut bytes = [0; 32];
+            bytes[0] = low;
+            bytes
+        });
+        let large = (0..=255).map(|low| {
+            let mut bytes = [0xff; 32];
+            bytes[0] = low;
+            bytes
+        });
+        for bytes in LOW_ORDER.into_iter().chain(small).chain(large) {
+            let said = is_low_order(&PeerId::new(bytes));
+            assert_eq!(said, is_nothing(bytes), "{bytes:02x?}");
+        }
     }
 
     #[test]

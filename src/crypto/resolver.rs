@@ -487,4 +487,4 @@ impl Kem for MlKem768 {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

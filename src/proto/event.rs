@@ -231,7 +231,8 @@ pub enum ApiMisuse {
     /// The peer has spoken a newer version than ours ([`Shown::version`](crate::proto::Shown)).
     #[error("the peer has spoken version {0}")]
     NewerVersion(u16),
-    /// The peer's key is one that nobody can have ([`is_low_order`](crate::crypto::is_low_order)).
+    /// The peer's key is one that nobody can have: of [low order](crate::crypto::is_low_order), or not
+    /// [canonical](crate::crypto::is_canonical).
     #[error("nobody can have this key")]
     UnusableKey,
 }

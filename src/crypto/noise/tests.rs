@@ -5,8 +5,8 @@ use snow::types::{Cipher, Dh, Hash, Kem, Random};
 
 use super::*;
 use crate::crypto::aead::{OpenKey, SealKey, TAG_LEN};
+use crate::crypto::keys::LOW_ORDER;
 use crate::crypto::product::tests::COUNT;
-use crate::crypto::resolver::tests::LOW_ORDER;
 use crate::crypto::stack::{BatchWipe, SCRUB_LEN};
 use crate::id::Counter;
 

@@ -1,29 +1,5 @@
 use super::*;
-
-/// Encodings of the points of low order on the curve and its twist (cr.yp.to/ecdh.html); the last
-/// two are not canonical.
-pub(in crate::crypto) const LOW_ORDER: [[u8; 32]; 7] = {
-    let mut one = [0; 32];
-    one[0] = 1;
-    let mut p_minus_1 = [0xff; 32];
-    p_minus_1[0] = 0xec;
-    p_minus_1[31] = 0x7f;
-    let mut p = p_minus_1;
-    p[0] = 0xed;
-    let mut p_plus_1 = p_minus_1;
-    p_plus_1[0] = 0xee;
-    [
-        [0; 32],
-        one,
-        *b"\xe0\xeb\x7a\x7c\x3b\x41\xb8\xae\x16\x56\xe3\xfa\xf1\x9f\xc4\x6a\
-           \xda\x09\x8d\xeb\x9c\x32\xb1\xfd\x86\x62\x05\x16\x5f\x49\xb8\x00",
-        *b"\x5f\x9c\x95\xbc\xa3\x50\x8c\x24\xb1\xd0\xb1\x55\x9c\x83\xef\x5b\
-           \x04\x44\x5c\xc4\x58\x1c\x8e\x86\xd8\x22\x4e\xdd\xd0\x9f\x11\x57",
-        p_minus_1,
-        p,
-        p_plus_1,
-    ]
-};
+use crate::crypto::keys::LOW_ORDER;
 
 fn resolver() -> Resolver {
     Resolver::from_drawn(
