@@ -172,7 +172,7 @@ impl Bot {
             }
             match woken.recv_timeout(left.unwrap_or(LONG)) {
                 Ok(Wake::End) => {
-                    end.get_or_insert(self.clock.now() + LINGER);
+                    end.get_or_insert_with(|| self.clock.now() + LINGER);
                 }
                 Ok(Wake::Events) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.archive),
