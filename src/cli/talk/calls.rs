@@ -1,6 +1,6 @@
 //! Whom a program calls by itself, and when: everybody whose address is known, again and again until a session stands. Of one
-//! that nothing is said in the keys die, and nobody is called for that; but in another network, or after the machine slept,
-//! whoever has such a session with us does not know any more where we are, and is called.
+//! that nothing is said in the keys die, and nobody is called for that but to hold a NAT open; but in another network, or after
+//! the machine slept, whoever has such a session with us does not know any more where we are, and is called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

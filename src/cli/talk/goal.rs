@@ -350,6 +350,15 @@ impl Goal {
         Some((reach.peer, reach.addresses.clone()))
     }
 
+    /// Whoever is to be reached has answered a call, and is not, or not yet, one to talk to: no session of before stands.
+    pub(super) fn on_kept_out(&mut self, peer: &PeerId) {
+        if let Self::Reach(reach) = self
+            && reach.peer == *peer
+        {
+            reach.again.stands = None;
+        }
+    }
+
     /// The network is another one, or may be: what is to be tried later is tried now; so is whoever would not find us,
     /// since of the session that stands no keys are left. Returns who that is.
     pub(super) fn hurry(
@@ -362,7 +371,8 @@ impl Goal {
         };
         reach.look_ups.hurry(now);
         let again = &mut reach.again;
-        let is_lost = again.due.is_none() && again.stands.is_some() && has_no_keys(&reach.peer);
+        let stands = again.due.is_none() && again.stands.is_some() && !again.is_hung_up;
+        let is_lost = stands && has_no_keys(&reach.peer);
         if is_lost || again.due.is_some() {
             again.due = Some(now);
         }

@@ -182,6 +182,7 @@ impl Conversation {
         self.forget_confirmed(peer);
         self.link(peer).fall();
         self.calls.on_kept_out(&peer);
+        self.goal.on_kept_out(&peer);
         // The port that it answers from is open by now.
         if let Some(address) = self.address_of(peer)? {
             self.state.complaints.remove(&address);

@@ -418,6 +418,11 @@ fn in_another_network_whoever_has_a_session_without_keys_is_called() {
     let mut goal = stands();
     goal.rest(&peer);
     assert_eq!(goal.hurry(|_| true, now), None, "it was hung up on");
+    goal.on_established(&peer, now);
+    assert_eq!(goal.hurry(|_| true, now), None, "and has called since");
+    let mut goal = stands();
+    goal.on_kept_out(&peer);
+    assert_eq!(goal.hurry(|_| true, now), None, "it has refused us since");
     let mut goal = stands();
     goal.on_closed(&peer, CloseReason::Goodbye, now);
     assert_eq!(goal.hurry(|_| true, now), None, "it has left");
