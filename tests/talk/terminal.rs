@@ -302,6 +302,7 @@ fn names_are_given_and_what_is_kept_is_found_by_command() {
     sees_prompt(&mut listener, "alice");
     listener.say("the blue Needle");
     assert!(caller.said("").ends_with("\tbob\tthe blue Needle"));
+    listener.said("[1] delivered");
     listener.say("/save other");
     listener.said("saved already, as alice; another name: /rename NEW");
     listener.say("/rename ally");
