@@ -163,6 +163,12 @@ pub fn is_canonical(key: &PeerId) -> bool {
     key.as_bytes().iter().rev().lt(P.iter().rev())
 }
 
+/// Whether somebody can have this public key: it is canonical, and not of low order.
+#[must_use]
+pub fn is_possible(key: &PeerId) -> bool {
+    is_canonical(key) && !is_low_order(key)
+}
+
 #[inline(never)]
 fn public_of(secret: &[u8; 32]) -> PeerId {
     let secret = x25519_dalek::StaticSecret::from(*secret);

@@ -30,7 +30,7 @@ pub use aead::{
 };
 pub use cookie::{CookieKey, CookieSecret, MacKey, mac2, verify_mac2};
 pub use disclosed::DisclosedKeys;
-pub use keys::{Psk, StaticSecret, is_canonical, is_low_order};
+pub use keys::{Psk, StaticSecret, is_canonical, is_low_order, is_possible};
 pub use noise::{
     Completed, HandshakeError, Initiator, MESSAGE1_LEN, MESSAGE2_LEN, PAYLOAD1_LEN, PAYLOAD2_LEN,
     PROTOCOL_NAME, Responder, Response, accept, initiate,

@@ -70,17 +70,22 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
 /// network, and `to` one that is beyond it. Of IPv6 nothing can be told: what is in the way there is a firewall, if anything.
 #[must_use]
 pub fn is_behind_nat(from: IpAddr, to: IpAddr) -> bool {
-    let (IpAddr::V4(from), IpAddr::V4(to)) = (from.to_canonical(), to.to_canonical()) else {
-        return false;
-    };
-    is_local(from) && !is_local(to) && !to.is_loopback()
+    let (from, to) = (from.to_canonical(), to.to_canonical());
+    let is_v4 = from.is_ipv4() && to.is_ipv4();
+    is_v4 && is_local(from) && !is_local(to) && !to.is_loopback()
 }
 
-/// Whether it is private (RFC 1918), shared with a provider's other customers (RFC 6598), or link-local (RFC 3927).
-fn is_local(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    let is_shared = first == 100 && second & 0b1100_0000 == 64;
-    address.is_private() || is_shared || address.is_link_local()
+/// Whether an address means something within a network only: private (RFC 1918), shared with a provider's other customers
+/// (RFC 6598), link-local (RFC 3927), and of IPv6 unique local (RFC 4193) and link-local.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
+            ip.is_private() || is_shared || ip.is_link_local()
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
 }
 
 pub(super) const fn everywhere_v4(port: u16) -> SocketAddr {

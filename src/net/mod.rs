@@ -26,7 +26,7 @@ mod turn;
 mod udp;
 mod wait;
 
-pub use address::{Bind, DEFAULT_PORT, Family, is_behind_nat};
+pub use address::{Bind, DEFAULT_PORT, Family, is_behind_nat, is_local};
 pub use clock::Clock;
 pub use counters::Traffic;
 pub use driver::{Driver, Handle};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use crate::crypto::{Psk, StaticSecret, is_canonical, is_low_order};
+use crate::crypto::{Psk, StaticSecret, is_possible};
 use crate::id::{PeerId, SessionIndex, Timestamp};
 use crate::proto::config::{EndpointConfig, PeerConfig};
 use crate::proto::directory::Directory;
@@ -249,7 +249,7 @@ impl Endpoint {
         }
         let peer = self.peers.get_mut(&peer).filter(|peer| peer.is_known());
         let peer = peer.ok_or(ApiMisuse::UnknownPeer)?;
-        if !is_canonical(&peer.id) || is_low_order(&peer.id) {
+        if !is_possible(&peer.id) {
             return Err(ApiMisuse::UnusableKey);
         }
         let is_news = peer.learn_addresses(addresses);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use crate::crypto::HandshakeError;
+use crate::crypto::{HandshakeError, is_possible};
 use crate::id::SessionIndex;
 use crate::proto::attempt::{Attempt, Building, Origin};
 use crate::proto::event::{Event, Refusal};
@@ -145,7 +145,7 @@ impl Peer {
         if self.retry.is_some() || !self.is_known() || self.destinations(CALL_LEN).is_empty() {
             return false;
         }
-        if !self.may_be_called() {
+        if !self.may_be_called() || !is_possible(&self.id) {
             return false;
         }
         self.retry = Some(Retry::new(since));

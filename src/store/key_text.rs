@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::atomic::read_bounded;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
-use crate::crypto::{is_canonical, is_low_order};
+use crate::crypto::is_possible;
 use crate::id::{PUBLIC_KEY_LEN, PeerId};
 use crate::text::{Safe, safe_line, safe_name};
 
@@ -213,7 +213,7 @@ fn parse_offer(text: &str) -> Result<KeyOffer, ErrorKind> {
 /// # Errors
 /// `NotAPublicKey`.
 pub(super) fn check_somebodys(key: &PeerId) -> Result<(), ErrorKind> {
-    if is_canonical(key) && !is_low_order(key) {
+    if is_possible(key) {
         return Ok(());
     }
     let (sample, problem) = (sample(key_text(key).as_str()), KeyProblem::Nobodys);

@@ -9,7 +9,7 @@ use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::turn::holder;
 use crate::cli::{ExitCode, Suggestion, target};
 use crate::net::{
-    Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, local_address_towards,
+    Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, is_local, local_address_towards,
 };
 use crate::store::load_identity;
 use crate::text::{Safe, safe_line};
@@ -121,7 +121,7 @@ fn routes(v4: &io::Result<IpAddr>, v6: &io::Result<IpAddr>) -> [Check; 2] {
 
 fn route(what: &'static str, from: IpAddr) -> Check {
     let words = Safe::from("datagrams leave from ") + from;
-    if !is_private(from) {
+    if !is_local(from) {
         return Check::new(what, Outcome::Good, words).public("there".to_owned());
     }
     let words = words + ", which nobody outside of your network can call";
@@ -138,14 +138,6 @@ fn no_route(what: &'static str, error: &io::Error, is_cut_off: bool) -> Check {
             .advice("connect this machine to a network: nobody outside of its own can be reached");
     }
     check.advice("nothing, unless somebody has addresses of this family only")
-}
-
-/// Whether an address means something within a network only: RFC 1918, RFC 6598 (a provider's own), RFC 4193.
-const fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private() || matches!(ip.octets(), [100, 64..=127, ..]),
-        IpAddr::V6(ip) => ip.is_unique_local(),
-    }
 }
 
 /// Whether `listen` would get its port.
@@ -223,6 +215,7 @@ mod tests {
             "172.31.0.1",
             "192.168.1.2",
             "100.64.0.1",
+            "169.254.3.4",
             "fd00::1",
         ] {
             let [check, _] = routes(&from(private), &none());

@@ -162,6 +162,9 @@ fn nobody_is_called_whose_key_nobody_can_have() {
     let unusable = ApiMisuse::UnusableKey;
     assert_eq!(a.endpoint.connect(id, &[], now(0)), Err(unusable));
     assert_eq!(a.endpoint.connect_again(id, &[], now(0)), Err(unusable));
+    // Nor for a message that waits.
+    a.endpoint.seek(id, now(0));
+    assert_eq!(a.endpoint.stats().jobs, 0);
     assert_eq!(a.endpoint.poll_timeout(), None);
 }
 
