@@ -14,7 +14,7 @@ pub struct ListenArgs {
     /// Where, and whom to let in.
     #[command(flatten)]
     pub reachable: Reachable,
-    /// Stop when the first conversation ends
+    /// Stop when the first conversation ends; silence, however long, does not end it
     #[arg(long)]
     pub once: bool,
     /// How long a pipe that has ended waits for its receipts; without any line in it, listen on

@@ -197,7 +197,7 @@ impl Goal {
         }
     }
 
-    /// A session is over that nobody has closed: for a long time nobody answered, or who did wants nothing of us.
+    /// A session is over that nobody has closed: who answered wants nothing of us, or we hung up while nothing was heard.
     pub(super) fn on_lost(&self, peer: &PeerId) -> Option<ExitCode> {
         match self {
             Self::Listen {

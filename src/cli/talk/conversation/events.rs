@@ -55,7 +55,7 @@ impl Conversation {
             Event::Pong { peer, rtt } => self.on_pong(peer, rtt),
             Event::Verification { peer, progress } => self.on_verification(peer, progress)?,
             Event::PingAnswered { peer, id, rtt } => self.on_ping_answered(peer, id, rtt)?,
-            Event::Unreachable { peer, tries } => return Ok(self.on_unreachable(peer, tries)),
+            Event::Unreachable { peer, tries } => self.on_unreachable(peer, tries),
             Event::Roamed { peer, to } => {
                 let words = self.label(&peer) + " is now at " + to;
                 self.tell_link(peer, Change::Roamed { address: to }, words);
@@ -350,7 +350,8 @@ impl Conversation {
         Ok(())
     }
 
-    fn on_unreachable(&mut self, peer: PeerId, tries: u32) -> Option<ExitCode> {
+    /// Whoever may come back is waited for, and called as others are: what stands between the two has not ended.
+    fn on_unreachable(&mut self, peer: PeerId, tries: u32) {
         let label = self.label(&peer);
         let why = Safe::from("no answer from ") + label + " to " + tries + " handshakes";
         let link = self.link(peer);
@@ -365,7 +366,6 @@ impl Conversation {
         };
         self.tell_if_news(is_news, &fact);
         self.calls.on_end(&peer, self.clock.now());
-        self.goal.on_lost(&peer)
     }
 }
 

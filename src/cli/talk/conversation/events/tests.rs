@@ -68,6 +68,27 @@ fn a_listening_pipe_keeps_to_its_hearer_as_long_as_the_session_lasts() {
     }
 }
 
+/// A keepalive behind a NAT finds that an idle laptop sleeps, and the program ended as if that had left.
+#[test]
+fn a_listener_for_one_conversation_waits_for_whoever_does_not_answer_and_ends_with_the_goodbye() {
+    let home = tempfile::tempdir().unwrap();
+    let peer = PeerId::new([1; 32]);
+    let goal = crate::cli::talk::goal::Goal::Listen { once: Some(None) };
+    let mut conversation = of_a_pipe(home.path(), goal);
+    let mut ends_with = |event| conversation.on_session(event).unwrap();
+    let comes = Event::Established {
+        peer,
+        address: "192.0.2.1:7419".parse().unwrap(),
+        initiator: false,
+    };
+    assert_eq!(ends_with(comes), None);
+    assert_eq!(ends_with(Event::Unreachable { peer, tries: 9 }), None);
+    assert_eq!(ends_with(Event::Resumed { peer }), None);
+    let reason = CloseReason::Goodbye;
+    let goodbye = ends_with(Event::Closed { peer, reason });
+    assert_eq!(goodbye, Some(ExitCode::Done));
+}
+
 /// Each of them was a list written anew, beside which the loop did nothing.
 #[test]
 fn what_several_have_shown_by_now_is_noted_in_one_change_before_the_first_is_told() {
