@@ -48,6 +48,8 @@ pub(super) struct Retry {
     sending: u32,
     /// Whether it began anew because its timer was late.
     was_late: bool,
+    /// Whether it goes on for nothing but to hold a mapping open.
+    holds_open: bool,
     /// Whether the owner knows that nobody answers.
     told: bool,
     /// Whether the owner knows of an answer under another psk.
@@ -63,6 +65,7 @@ impl Retry {
             attempts: 0,
             sending: 0,
             was_late: false,
+            holds_open: false,
             told: false,
             told_of_psk: false,
         }
@@ -88,11 +91,12 @@ impl Retry {
         now.saturating_since(self.since) >= RETRY_FOR
     }
 
-    /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon.
-    fn delay(self, alone: bool, now: Instant) -> Duration {
+    /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon, and
+    /// the next one comes after `slow`.
+    fn delay(self, alone: bool, slow: Duration, now: Instant) -> Duration {
         if self.is_slow(now) {
             let [first, ..] = RETRY_DELAYS;
-            return if alone { first } else { RETRY_SLOW };
+            return if alone { first } else { slow };
         }
         let step = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
         let [.., last] = RETRY_DELAYS;
@@ -121,9 +125,13 @@ fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
 }
 
 impl Peer {
-    /// Begins a series of attempts unless one is under way. Whoever came by himself is never called, nor a peer to
-    /// whom we would have to speak an older version than it has spoken.
+    /// Begins a series of attempts unless one is under way; one that only holds a mapping open gives way to what waits.
+    /// Whoever came by himself is never called, nor a peer to whom we would have to speak an older version than it has
+    /// spoken.
     pub(super) fn start_handshake(&mut self, shared: &mut Shared, now: Instant) {
+        if self.retry.is_some_and(|retry| retry.holds_open) && self.waits() {
+            self.stop_handshake(shared);
+        }
         if self.begin_series(now) {
             self.try_once(shared, now);
         }
@@ -184,10 +192,11 @@ impl Peer {
 
     /// The next try is due.
     pub(super) fn on_retry(&mut self, shared: &mut Shared, now: Instant) {
-        let waits = self.waits();
+        let (waits, holds_open) = (self.waits(), self.held_open_every().is_some());
         let Some(retry) = &mut self.retry else { return };
         retry.wake(now);
         if retry.is_slow(now) {
+            retry.holds_open = !waits;
             if !core::mem::replace(&mut retry.told, true) {
                 let event = Event::Unreachable {
                     peer: self.id,
@@ -197,21 +206,24 @@ impl Peer {
                 // When it is heard again, that is news.
                 self.silent |= self.has_connection();
             }
-            if !waits {
+            if !waits && !holds_open {
                 self.retry = None;
-                return self.hold_open_later(shared, now);
+                return;
             }
         }
         self.try_once(shared, now);
     }
 
-    /// Whoever is asked to hold a mapping open tries again, as slowly as whoever waits.
-    fn hold_open_later(&mut self, shared: &mut Shared, now: Instant) {
-        let asked = self.keepalive.filter(|_| self.is_held_open());
-        if let Some(interval) = asked {
-            let at = now + interval.max(RETRY_SLOW);
-            self.arm(Timer::Keepalive, Some(at), shared);
-        }
+    /// How often something is sent to it to hold a mapping open, if it is.
+    pub(super) fn held_open_every(&self) -> Option<Duration> {
+        self.keepalive.filter(|_| self.is_held_open())
+    }
+
+    /// The wait between tries that have become rare: whoever only holds a mapping open does not call more often than that is
+    /// asked for.
+    fn slow(&self) -> Duration {
+        let interval = self.held_open_every().filter(|_| !self.waits());
+        interval.unwrap_or(RETRY_SLOW).max(RETRY_SLOW)
     }
 
     fn try_once(&mut self, shared: &mut Shared, now: Instant) {
@@ -224,9 +236,10 @@ impl Peer {
             self.begin_attempt(shared, now);
         }
         let alone = self.alone(&self.destinations(CALL_LEN)).is_some();
+        let slow = self.slow();
         let delay = self
             .retry
-            .map_or(RETRY_SLOW, |retry| retry.delay(alone, now));
+            .map_or(slow, |retry| retry.delay(alone, slow, now));
         let wait = delay + jitter(delay, shared);
         self.arm_retry(now + wait, shared);
     }

@@ -93,6 +93,27 @@ fn keepalives_go_on_after_the_network_was_away() {
     assert_well(&mut pair);
 }
 
+/// Each keepalive began a series as fast as the first one, of some 40 datagrams in a minute and a half, for ever.
+#[test]
+fn whoever_is_gone_is_called_once_a_minute_for_a_keepalive_and_told_of_once() {
+    let mut pair = behind_a_nat(35);
+    let (a, b) = (pair.a, pair.b);
+    pair.stop(b);
+    pair.advance(secs(600));
+    clear(&mut pair);
+    pair.advance(secs(600));
+    let calls = |pair: &Pair| sent(pair, a, INIT).len();
+    let before = calls(&pair);
+    assert!((18..=20).contains(&before), "{before} halves of calls");
+    let events = pair.node(a).events().iter();
+    let told = events.filter(|(_, event)| matches!(event, Event::Unreachable { .. }));
+    assert_eq!(told.count(), 1);
+    // What is said then does not wait for the next one.
+    pair.say(a, b, b"are you there?".to_vec()).unwrap();
+    pair.advance(secs(3));
+    assert!(calls(&pair) > before + 2);
+}
+
 /// The connection is given up then, with what was unfinished in it.
 #[test]
 fn keepalives_go_on_after_the_network_was_away_in_the_midst_of_a_message() {

@@ -108,7 +108,7 @@ impl Peer {
         if core::mem::replace(&mut self.keepalive, interval) == interval {
             return;
         }
-        let next = interval.filter(|_| self.is_held_open());
+        let next = self.held_open_every();
         self.keepalive_due &= next.is_some();
         self.arm(Timer::Keepalive, next.map(|it| now + it), shared);
     }

@@ -116,6 +116,25 @@ fn a_mapping_is_held_open_by_whoever_wakes_when_the_last_keys_are_over() {
     assert_eq!(status.tries, 1, "it is called");
 }
 
+/// It waited for the next call that holds the mapping open, of which there may be one in hours.
+#[test]
+fn what_is_written_begins_a_series_anew_where_one_goes_on_only_to_hold_a_mapping_open() {
+    let (mut a, mut b) = with_bulk();
+    let (whom, hour) = (b.id(), Duration::from_secs(3_600));
+    a.endpoint.set_keepalive(whom, Some(hour), now(1));
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    let tries = |a: &Side, at| a.endpoint.status(whom, at).unwrap().tries;
+    pass(&mut a, &mut b, 0, now(1_000), now(3_800_000));
+    let in_vain = tries(&a, now(3_800_000));
+    assert!(in_vain > 6, "{in_vain}");
+    pass(&mut a, &mut b, 0, now(3_800_000), now(6_000_000));
+    assert_eq!(tries(&a, now(6_000_000)), in_vain, "it is not asked for");
+    let id = a.endpoint.open_stream(whom).unwrap();
+    a.endpoint.write_stream(whom, id, &[7; 60]).unwrap();
+    a.drain(now(6_000_000));
+    assert_eq!(tries(&a, now(6_000_000)), 1);
+}
+
 #[test]
 fn whoever_spoke_a_newer_version_is_called_no_more_when_what_it_left_is_let_go() {
     let (mut a, mut b) = left();
