@@ -38,6 +38,8 @@ pub enum Error {
         after: Duration,
         /// How many handshakes were sent.
         tries: u32,
+        /// Why nothing gets there, if that is known.
+        barrier: Option<Barrier>,
     },
     /// SC06: answers came of whoever has the key, and do not open: perhaps another shared secret.
     OtherPsk {
@@ -333,10 +335,38 @@ pub enum Obstacle {
         /// The address.
         address: SocketAddr,
     },
+    /// Nothing gets there.
+    NoWay {
+        /// The address that was tried.
+        address: SocketAddr,
+        /// Why.
+        barrier: Barrier,
+    },
     /// The other side answers, and nobody there has accepted us yet.
     Undecided,
     /// The words that were compared with these differed, and nobody here has decided.
     Differed(Vec<Safe>),
+}
+
+/// Why nothing gets to an address, as this machine or the network says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barrier {
+    /// There is no way there.
+    NoWay,
+    /// A firewall forbids it, perhaps our own.
+    Firewall,
+}
+
+impl Barrier {
+    /// What such a report says of that, if anything.
+    #[must_use]
+    pub const fn of(kind: net::IcmpKind) -> Option<Self> {
+        match kind {
+            net::IcmpKind::HostUnreachable | net::IcmpKind::NetUnreachable => Some(Self::NoWay),
+            net::IcmpKind::Prohibited => Some(Self::Firewall),
+            net::IcmpKind::Refused | net::IcmpKind::TooBig | net::IcmpKind::Other => None,
+        }
+    }
 }
 
 /// Somebody, as far as the user knows them.
@@ -415,7 +445,8 @@ impl Error {
                 address,
                 after,
                 tries,
-            } => wording::no_answer(peer, *address, *after, *tries),
+                barrier,
+            } => wording::no_answer(peer, *address, *after, *tries, *barrier),
             Self::OtherPsk {
                 peer,
                 address,

@@ -60,6 +60,13 @@ fn closed() -> Obstacle {
     }
 }
 
+fn no_way() -> Obstacle {
+    Obstacle::NoWay {
+        address: address(),
+        barrier: Barrier::NoWay,
+    }
+}
+
 fn differed() -> Obstacle {
     Obstacle::Differed(vec!["bob".into()])
 }
@@ -94,6 +101,7 @@ fn samples() -> Vec<Report> {
         address: address(),
         after: Duration::from_secs(10),
         tries: 5,
+        barrier: None,
     };
     let answered = |saved| Error::OtherPsk {
         peer: Peer { saved, ..bob() },
@@ -138,6 +146,7 @@ fn samples() -> Vec<Report> {
         loss(1, 0, waited(), Some(silent(false))),
         loss(1, 0, waited(), Some(other_psk(true))),
         loss(1, 0, waited(), Some(closed())),
+        loss(1, 0, waited(), Some(no_way())),
         loss(1, 0, waited(), Some(Obstacle::Undecided)),
         loss(1, 0, End::Left, Some(differed())),
         Error::Unanswered { peer: bob() },

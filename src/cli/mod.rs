@@ -31,7 +31,7 @@ mod version;
 mod wording;
 
 pub use args::{Cli, Command, Globals};
-pub use error::{BindProblem, BindSource, End, Error, Loss, Obstacle, Peer, Prompt};
+pub use error::{Barrier, BindProblem, BindSource, End, Error, Loss, Obstacle, Peer, Prompt};
 pub use exit::ExitCode;
 pub use history::When;
 pub use out::Out;

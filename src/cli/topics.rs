@@ -185,6 +185,8 @@ reset and Enter, though it does not show.
 
 What there may be in place of an answer:
   the port is closed (SC07)   the machine is up, nobody listens there
+  no way there (SC06)         this machine has no network that leads there, or
+                              a router or a firewall says that nothing gets on
   silence (SC06)              nobody there, a firewall, or somebody who stays
                               silent: without the key that you expect, or since
                               yours is revoked there, or unknown (--stealth), or

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::ExitCode;
-use crate::cli::error::{BindProblem, BindSource, Peer, Prompt};
+use crate::cli::error::{Barrier, BindProblem, BindSource, Peer, Prompt};
 use crate::cli::report::{Part, Report, Suggestion};
 use crate::id::PeerId;
 use crate::store::{fingerprint, key_text};
@@ -30,10 +30,41 @@ pub(super) fn secret_key() -> Report {
         )
 }
 
-pub(super) fn no_answer(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {
+pub(super) fn no_answer(
+    peer: &Peer,
+    address: SocketAddr,
+    after: Duration,
+    tries: u32,
+    barrier: Option<Barrier>,
+) -> Report {
     let title = Safe::from("no answer from ") + &peer.label + " at " + address;
     let title = title + tried(after, tries);
-    silence(Report::new("SC06", ExitCode::Network, title), peer)
+    let report = Report::new("SC06", ExitCode::Network, title);
+    match barrier {
+        Some(barrier) => barred(report, address, barrier),
+        None => silence(report, peer),
+    }
+}
+
+/// Why nothing gets to an address. It is not the peer's fault.
+fn barred(report: Report, address: SocketAddr, barrier: Barrier) -> Report {
+    let (cause, advice) = match barrier {
+        Barrier::NoWay => (
+            "This machine has no way there, or a router reports that it has none.",
+            "connect this machine to a network that leads there, and check the address",
+        ),
+        Barrier::Firewall => (
+            "A firewall, on this machine or on the way, reports that it lets nothing through.",
+            "have UDP allowed to that address and port",
+        ),
+    };
+    report
+        .cause(cause)
+        .line(true, vec![Part::Words(advice.into())])
+        .hint(
+            "What stands in the way:",
+            Suggestion::securechat(["doctor".into(), Safe::from(address)]),
+        )
 }
 
 pub(super) fn other_psk(peer: &Peer, address: SocketAddr, after: Duration, tries: u32) -> Report {

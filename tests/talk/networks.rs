@@ -2,11 +2,15 @@
 //! what answers for others.
 
 use std::net::{SocketAddr, UdpSocket};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::doctor::line;
 use crate::home::{Home, check, free_port};
+#[cfg(target_os = "linux")]
+use crate::program::Program;
 
 /// What a router knows about its inside: who has sent something out, and may be answered from then on.
 type Inside = Arc<OnceLock<SocketAddr>>;
@@ -108,6 +112,51 @@ fn what_answers_and_is_no_securechat_is_told_by_doctor() {
         says.ends_with("something answers that is no securechat"),
         "{says}"
     );
+}
+
+/// What runs a command where there is no network at all; none, after saying so, where that is not allowed.
+#[cfg(target_os = "linux")]
+fn without_a_network() -> Option<Command> {
+    let nowhere = |args: &[&str]| {
+        let mut unshare = Command::new("unshare");
+        unshare.arg("-Urn").args(args);
+        unshare
+    };
+    let mut probe = nowhere(&["sh", "-c", crate::disks::KNOWS_ROOT]);
+    let is_allowed = probe.stderr(Stdio::null()).status();
+    let is_allowed = is_allowed.is_ok_and(|status| status.success());
+    if !is_allowed {
+        crate::common::skipped("no network namespace for a user");
+    }
+    is_allowed.then(|| nowhere(&[]))
+}
+
+/// The peer was blamed.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_machine_without_a_network_the_peer_is_not_blamed() {
+    let (alice, _bob) = Home::friends();
+    let there = "192.0.2.9:7419";
+    for (args, code, error) in [
+        (&["connect", "bob", there, "--timeout", "1s"][..], 3, "SC06"),
+        (&["ping", "bob", there, "--wait", "1s"], 3, "SC06"),
+        (
+            &["send", "bob", "hello", "--address", there, "--wait", "1s"],
+            6,
+            "SC14",
+        ),
+    ] {
+        let Some(mut nowhere) = without_a_network() else {
+            return;
+        };
+        let command = alice.command(args);
+        nowhere.arg(command.get_program()).args(command.get_args());
+        let ended = Program::start(nowhere).end();
+        ended.failed(code, error);
+        let told = ended.told;
+        assert!(told.contains("This machine has no way there"), "{told}");
+        assert!(!told.contains("nobody is listening"), "{told}");
+    }
 }
 
 /// It named no host, though the line at the start did.

@@ -1,6 +1,7 @@
 //! What a talking program is after: to listen, or to reach one peer.
 
 mod again;
+mod reports;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use crate::cli::talk::aim::Aim;
 use crate::cli::talk::goal::again::Again;
+use crate::cli::talk::goal::reports::Reports;
 use crate::cli::talk::lookups::{LookUp, LookUps};
-use crate::cli::{Error, ExitCode, Obstacle, Peer};
+use crate::cli::{Barrier, Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
-use crate::net::{IcmpError, IcmpKind, ResolveError};
+use crate::net::{IcmpError, ResolveError};
 use crate::proto::{CloseReason, Event};
 use crate::store::HostPort;
 use crate::text::{Safe, safe_line};
@@ -46,8 +48,8 @@ pub(super) struct Reach {
     pub(super) retry: bool,
     pub(super) started: Instant,
     pub(super) state: Stage,
-    /// Those that reported a closed port.
-    pub(super) closed: Vec<SocketAddr>,
+    /// What the network says about them.
+    pub(super) reports: Reports,
     /// An answer came that does not open.
     pub(super) has_other_psk: bool,
     /// The name to save the key under once the connection stands.
@@ -242,20 +244,21 @@ impl Goal {
         is_unknown.then(|| not_found(&reach.host, reason))
     }
 
-    /// Notes that an address reported a closed port. It explains a failure and causes none. Returns
-    /// whose address it is, and which, if this is news.
-    pub(super) fn on_icmp(&mut self, error: &IcmpError) -> Option<(PeerId, SocketAddr)> {
+    /// Notes what the network says. It explains a failure and causes none. Returns whose address has a closed port, and
+    /// which, if this is news.
+    pub(super) fn on_icmp(
+        &mut self,
+        error: &IcmpError,
+        now: Instant,
+    ) -> Option<(PeerId, SocketAddr)> {
         let Self::Reach(reach) = self else {
             return None;
         };
         // Windows does not say which address it was: then it was the first.
         let address = error.peer.or_else(|| reach.addresses.first().copied())?;
-        let is_ours = reach.addresses.contains(&address) && !reach.closed.contains(&address);
-        if error.kind != IcmpKind::Refused || !is_ours {
-            return None;
-        }
-        reach.closed.push(address);
-        (reach.state == Stage::Trying).then_some((reach.peer, address))
+        let is_ours = reach.addresses.contains(&address);
+        let is_news = is_ours && reach.reports.note(address, error.kind, now);
+        (is_news && reach.state == Stage::Trying).then_some((reach.peer, address))
     }
 
     /// What has not come about in time, because its peer has not answered.
@@ -268,18 +271,19 @@ impl Goal {
     }
 
     /// What was in the way of somebody who has not answered at all.
-    pub(super) fn obstacle(&self, peer: &Peer) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, peer: &Peer, now: Instant) -> Option<Obstacle> {
         let Self::Reach(reach) = self else {
             return None;
         };
         let address = reach.addresses.first().copied()?;
         let peer = peer.clone();
-        Some(if reach.has_other_psk {
-            Obstacle::OtherPsk { peer, address }
-        } else if reach.is_closed() {
-            Obstacle::Closed { peer, address }
-        } else {
-            Obstacle::Silence { peer, address }
+        if reach.has_other_psk {
+            return Some(Obstacle::OtherPsk { peer, address });
+        }
+        Some(match reach.reported(now) {
+            Some((address, Some(barrier))) => Obstacle::NoWay { address, barrier },
+            Some((address, None)) => Obstacle::Closed { peer, address },
+            None => Obstacle::Silence { peer, address },
         })
     }
 
@@ -435,7 +439,7 @@ impl Reach {
             retry: false,
             started: now,
             state: Stage::Trying,
-            closed: Vec::new(),
+            reports: Reports::default(),
             has_other_psk: false,
             save_as: None,
             save_host: false,
@@ -480,21 +484,22 @@ impl Reach {
                 tries,
             };
         }
-        if self.is_closed() {
-            return Error::PortClosed { peer, address };
-        }
-        Error::NoAnswer {
-            peer,
-            address,
-            after,
-            tries,
+        match self.reported(now) {
+            Some((address, None)) => Error::PortClosed { peer, address },
+            reported => Error::NoAnswer {
+                peer,
+                address: reported.map_or(address, |(address, _)| address),
+                after,
+                tries,
+                barrier: reported.and_then(|(_, barrier)| barrier),
+            },
         }
     }
 
-    /// Whether all addresses reported a closed port.
-    fn is_closed(&self) -> bool {
-        let mut addresses = self.addresses.iter();
-        addresses.all(|address| self.closed.contains(address))
+    /// What the network says about all addresses.
+    fn reported(&self, now: Instant) -> Option<(SocketAddr, Option<Barrier>)> {
+        let tried = now.saturating_since(self.started);
+        self.reports.of_all(&self.addresses, tried, now)
     }
 
     fn on_resolved(

@@ -184,7 +184,7 @@ impl Pinging {
                 }
             }
             for error in handle.take_icmp_errors() {
-                self.goal.on_icmp(&error);
+                self.goal.on_icmp(&error, self.network.clock.now());
             }
             if let Some(end) = self.look_at_known_peers()? {
                 return Ok(end);

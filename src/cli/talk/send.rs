@@ -295,7 +295,7 @@ impl Delivery {
                 }
             }
             for error in handle.take_icmp_errors() {
-                self.goal.on_icmp(&error);
+                self.goal.on_icmp(&error, self.network.clock.now());
             }
             if let Some(end) = self.look_at_known_peers()? {
                 return Ok(end);
@@ -497,7 +497,7 @@ impl Delivery {
         } else if self.course.has_stood {
             None
         } else {
-            self.goal.obstacle(&self.peer)
+            self.goal.obstacle(&self.peer, self.network.clock.now())
         };
         self.loss(End::After(self.wait), obstacle)
     }

@@ -3,7 +3,7 @@
 use crate::cli::ExitCode;
 use crate::cli::error::{End, Loss, Obstacle, Peer};
 use crate::cli::report::{Report, Suggestion};
-use crate::cli::wording::{closed, seconds, silence, unopened};
+use crate::cli::wording::{barred, closed, seconds, silence, unopened};
 use crate::text::{Safe, count_messages};
 
 const GIVEN_UP: &str = "The message is given up; it will not be sent again.";
@@ -38,6 +38,11 @@ pub(in crate::cli) fn not_delivered(loss: &Loss) -> Report {
         Some(Obstacle::Closed { peer, address }) => closed(
             report.cause(Safe::from("Nothing is listening at ") + *address + ":"),
             peer,
+        ),
+        Some(Obstacle::NoWay { address, barrier }) => barred(
+            report.cause(Safe::from("Nothing gets to ") + *address + ":"),
+            *address,
+            *barrier,
         ),
         Some(Obstacle::OtherPsk { peer, address }) => unopened(
             report.cause(Safe::from("No answer that opens came from ") + *address + ":"),

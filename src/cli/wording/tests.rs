@@ -15,6 +15,7 @@ fn silence_is_explained() {
         address: address(),
         after: Duration::from_secs(10),
         tries: 5,
+        barrier: None,
     };
     assert_eq!(
         shown(&error),
@@ -47,6 +48,34 @@ fn answers_with_another_secret_are_told_from_silence_as_something_that_may_be() 
          \x20 Whether you have one: securechat peers show bob"
     );
     assert_eq!(error.exit_code(), ExitCode::Network);
+}
+
+#[test]
+fn where_nothing_gets_the_peer_is_not_blamed() {
+    let told = |barrier| {
+        let error = Error::NoAnswer {
+            peer: bob(),
+            address: address(),
+            after: Duration::from_secs(10),
+            tries: 1,
+            barrier: Some(barrier),
+        };
+        shown(&error)
+    };
+    assert_eq!(
+        told(Barrier::NoWay),
+        "error: no answer from bob at 203.0.113.9:7419 after 10 s (1 try)  [SC06]\n\
+         \x20 This machine has no way there, or a router reports that it has none.\n\
+         \x20 try: connect this machine to a network that leads there, and check the address\n\
+         \x20 What stands in the way: securechat doctor 203.0.113.9:7419"
+    );
+    assert_eq!(
+        told(Barrier::Firewall),
+        "error: no answer from bob at 203.0.113.9:7419 after 10 s (1 try)  [SC06]\n\
+         \x20 A firewall, on this machine or on the way, reports that it lets nothing through.\n\
+         \x20 try: have UDP allowed to that address and port\n\
+         \x20 What stands in the way: securechat doctor 203.0.113.9:7419"
+    );
 }
 
 #[test]

@@ -478,7 +478,7 @@ impl Conversation {
         let now = self.clock.now();
         for error in self.handle.take_icmp_errors() {
             self.note_complaint(&error, now);
-            if let Some((peer, address)) = self.goal.on_icmp(&error) {
+            if let Some((peer, address)) = self.goal.on_icmp(&error, now) {
                 let words = Safe::from(address) + " reports a closed port; trying on";
                 self.tell_link(peer, Change::PortClosed { address }, words);
             }

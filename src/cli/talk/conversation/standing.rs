@@ -6,7 +6,7 @@ use crate::cli::talk::conversation::comparing::{NO_WAY_BACK, other_ways};
 use crate::cli::talk::conversation::events::other_psk;
 use crate::cli::talk::conversation::{Conversation, Link};
 use crate::cli::talk::sent::Passage;
-use crate::cli::{Error, Obstacle, Out, Peer};
+use crate::cli::{Barrier, Error, Obstacle, Out, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
@@ -144,10 +144,13 @@ impl Way<'_> {
         }
         let address = status.address.filter(|_| !self.stands())?;
         let peer = self.peer.clone();
-        Some(if status.other_psk {
-            Obstacle::OtherPsk { peer, address }
-        } else {
-            Obstacle::Silence { peer, address }
+        if status.other_psk {
+            return Some(Obstacle::OtherPsk { peer, address });
+        }
+        Some(match self.complaint.and_then(Barrier::of) {
+            Some(barrier) => Obstacle::NoWay { address, barrier },
+            None if self.complaint == Some(IcmpKind::Refused) => Obstacle::Closed { peer, address },
+            None => Obstacle::Silence { peer, address },
         })
     }
 

@@ -1,7 +1,7 @@
 //! When somebody is called again, and looked up again.
 
 use super::*;
-use crate::net::{Family, Host};
+use crate::net::{Family, Host, IcmpKind};
 
 pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
     Goal::Reach(Box::new(Reach {
@@ -14,7 +14,7 @@ pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
         retry,
         started: Instant::ZERO,
         state: Stage::Trying,
-        closed: Vec::new(),
+        reports: Reports::default(),
         has_other_psk: false,
         save_as: None,
         save_host: false,
@@ -333,7 +333,7 @@ fn refused() -> (Goal, Instant, Peer) {
     let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
     let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    assert!(goal.on_icmp(&closed()).is_some());
+    assert!(goal.on_icmp(&closed(), now).is_some());
     (goal, now, Peer { label, saved: true })
 }
 
@@ -353,27 +353,95 @@ fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
     goal.on_event(&Event::OtherPsk { peer }, now);
     let error = failure(&goal);
     assert!(matches!(error, Error::OtherPsk { .. }), "{error:?}");
-    let obstacle = goal.obstacle(&who);
+    let obstacle = goal.obstacle(&who, now);
     assert!(matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
     // The secret was mended here.
     goal.call_at_once(&peer, now);
-    let obstacle = goal.obstacle(&who);
+    let obstacle = goal.obstacle(&who, now);
     assert!(!matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
 }
 
 #[test]
 fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
     let (mut goal, mut now, who) = refused();
-    let obstacle = goal.obstacle(&who);
+    let obstacle = goal.obstacle(&who, now);
     assert!(matches!(obstacle, Some(Obstacle::Closed { .. })));
     next_look_up(&mut goal, &mut now, found(2)).unwrap();
-    let obstacle = goal.obstacle(&who);
+    let obstacle = goal.obstacle(&who, now);
     assert!(
         matches!(obstacle, Some(Obstacle::Silence { .. })),
         "{obstacle:?}"
     );
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    assert!(goal.on_icmp(&closed()).is_none(), "it is told once");
+    assert!(goal.on_icmp(&closed(), now).is_none(), "it is told once");
+}
+
+fn said_of(last: u8, kind: IcmpKind) -> IcmpError {
+    let peer = Some(found(last).unwrap()[0]);
+    IcmpError { peer, kind }
+}
+
+/// The peer was blamed, on a machine without a network.
+#[test]
+fn where_nothing_gets_that_is_told_for_as_long_as_another_try_would_bring_it_again() {
+    let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
+    let who = Peer { label, saved: true };
+    let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    let barrier = |goal: &Goal, now| match (goal.obstacle(&who, now), goal) {
+        (Some(Obstacle::NoWay { barrier, .. }), Goal::Reach(reach)) => {
+            let failure = reach.failure(who.clone(), 1, now);
+            assert!(
+                matches!(failure, Error::NoAnswer { barrier: Some(it), .. } if it == barrier),
+                "{failure:?}"
+            );
+            Some(barrier)
+        }
+        (obstacle, _) => {
+            assert!(
+                matches!(obstacle, Some(Obstacle::Silence { .. })),
+                "{obstacle:?}"
+            );
+            None
+        }
+    };
+    for (kind, wanted) in [
+        (IcmpKind::TooBig, None),
+        (IcmpKind::NetUnreachable, Some(Barrier::NoWay)),
+        (IcmpKind::Prohibited, Some(Barrier::Firewall)),
+        (IcmpKind::HostUnreachable, Some(Barrier::NoWay)),
+    ] {
+        assert_eq!(goal.on_icmp(&said_of(1, kind), now), None);
+        assert_eq!(barrier(&goal, now), wanted, "{kind:?}");
+    }
+    let after = |seconds| now + Duration::from_secs(seconds);
+    assert_eq!(barrier(&goal, after(5)), Some(Barrier::NoWay));
+    assert_eq!(barrier(&goal, after(6)), None);
+    // Tries are rare by then.
+    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), after(90));
+    assert_eq!(barrier(&goal, after(150)), Some(Barrier::NoWay));
+    assert_eq!(barrier(&goal, after(151)), None);
+}
+
+#[test]
+fn nothing_is_told_before_each_address_has_a_report_and_then_a_closed_port_says_more() {
+    let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
+    let who = Peer { label, saved: true };
+    let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, all_found(&[1, 2])).unwrap();
+    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), now);
+    let obstacle = goal.obstacle(&who, now);
+    assert!(
+        matches!(obstacle, Some(Obstacle::Silence { .. })),
+        "{obstacle:?}"
+    );
+    goal.on_icmp(&said_of(2, IcmpKind::Refused), now);
+    let obstacle = goal.obstacle(&who, now);
+    let there = found(2).unwrap()[0];
+    assert!(
+        matches!(obstacle, Some(Obstacle::Closed { address, .. }) if address == there),
+        "{obstacle:?}"
+    );
 }
 
 #[test]

@@ -247,22 +247,12 @@ fn what_the_network_says_is_part_of_the_reason() {
         why: Some("bob left".into()),
         ..Link::default()
     };
+    let unknown = Link::default();
     let reason = |link, complaint| {
         let way = Way {
-            peer: Peer {
-                label: "bob".into(),
-                saved: true,
-            },
-            is_aside: false,
-            is_revoked: false,
-            status: Some(calls),
             link,
-            again: None,
-            is_refused_for: None,
-            is_sought: false,
             complaint: Some(complaint),
-            keeps: true,
-            out: &OUT,
+            ..way(calls, &unknown)
         };
         way.reason().to_string()
     };
@@ -518,6 +508,33 @@ fn nobody_is_said_to_be_undecided_who_is_not_heard() {
             _ => false,
         };
         assert!(is_right, "{hindrance:?} of {link:?}");
+    }
+}
+
+/// Through a program that runs, `send` blamed the peer for what the network said.
+#[test]
+fn what_the_network_says_is_what_is_in_the_way() {
+    let calls = SessionStatus {
+        tries: 2,
+        address: Some("192.0.2.7:7419".parse().unwrap()),
+        ..NOBODY
+    };
+    let link = Link::default();
+    let hindrance = |complaint| {
+        let way = Way {
+            complaint,
+            ..way(calls, &link)
+        };
+        format!("{:?}", way.hindrance())
+    };
+    for (complaint, words) in [
+        (None, "Silence"),
+        (Some(IcmpKind::Refused), "Closed"),
+        (Some(IcmpKind::NetUnreachable), "barrier: NoWay"),
+        (Some(IcmpKind::Prohibited), "barrier: Firewall"),
+    ] {
+        let hindrance = hindrance(complaint);
+        assert!(hindrance.contains(words), "{hindrance}");
     }
 }
 
