@@ -368,6 +368,19 @@ impl Endpoint {
         }
     }
 
+    /// Packets to a peer leave by another way than before, as this machine has come into another network: what was measured
+    /// of the one before counts no more.
+    ///
+    /// Source: docs/protocol.md#loss-and-congestion.
+    pub fn restart_path(&mut self, peer: PeerId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&peer)
+            && let Some(connection) = &mut peer.connection
+        {
+            connection.on_path_change(now);
+            peer.set_dirty(&mut self.shared);
+        }
+    }
+
     /// Counts a datagram that was dropped before it reached the core.
     pub fn handle_dropped(&mut self, reason: DropReason) {
         self.shared.drop(reason);

@@ -192,6 +192,37 @@ fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
     );
 }
 
+/// A laptop that had come into another network was said to lose a third of what it sent there.
+#[test]
+fn what_was_lost_in_the_network_before_is_not_counted_in_the_next_one() {
+    let Some(mut network) = Network::new() else {
+        return;
+    };
+    let (alice, bob) = Home::friends();
+    let mut listener = network.start(&bob, &["listen", "192.0.2.9:0", "--json"]);
+    let address = listening(&mut listener).to_string();
+    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    event(&mut caller, "secure");
+    let told = |caller: &mut Program, state: &str| while event(caller, "link")["state"] != state {};
+    told(&mut caller, "quality");
+    assert!(network.does("ip route replace unreachable 192.0.2.9 table local"));
+    for number in 0..8 {
+        let line = json!({ "cmd": "send", "peer": "bob", "text": number.to_string() });
+        caller.say(&line.to_string());
+        event(&mut caller, "answer");
+    }
+    told(&mut caller, "silent");
+    assert!(network.leaves_from("192.0.2.2"));
+    told(&mut caller, "moving");
+    told(&mut caller, "settled");
+    for number in 0..8 {
+        assert_eq!(event(&mut listener, "message")["text"], number.to_string());
+    }
+    caller.say(&json!({ "cmd": "status" }).to_string());
+    let status = event(&mut caller, "answer");
+    assert_eq!(status["result"]["peers"][0]["loss"], 0.0, "{status}");
+}
+
 /// Its answers left from where it was called, which is gone.
 #[test]
 fn whoever_loses_the_address_that_was_called_is_heard_from_another_at_once() {

@@ -308,7 +308,7 @@ impl Connection {
         }
     }
 
-    /// The peer is at another address: what was learned about the path no longer holds.
+    /// The peer is at another address, or we are: what was learned about the path no longer holds.
     pub(super) fn on_path_change(&mut self, now: Instant) {
         self.mtu = Mtu::new();
         self.recovery.on_path_change(BASE_DATAGRAM_LEN, now);

@@ -86,6 +86,28 @@ fn a_way_that_works_in_one_direction_shows_as_time_without_an_acknowledgement() 
     assert_eq!(status(&a, &b, now(60_000)).unacked, None);
 }
 
+/// What the network before had lost stayed in the figure for long.
+#[test]
+fn by_another_way_of_ours_what_was_measured_begins_anew() {
+    let (mut a, mut b) = connected();
+    pass(&mut a, &mut b, 2_000, now(1), now(1_000));
+    say(&mut a, &b, 5);
+    pass(&mut a, &mut b, 2_000, now(1_000), now(3_000));
+    let lost = |a: &Side, b: &Side, at| status(a, b, at).loss.map(|it| it.lost);
+    assert!(lost(&a, &b, now(3_000)) >= Some(4));
+    // These are on their way when we move.
+    say(&mut a, &b, 5);
+    let whom = b.id();
+    a.endpoint.restart_path(whom, now(3_000));
+    let told = status(&a, &b, now(3_000));
+    assert!(told.loss.is_none() && told.rtt.is_none(), "{told:?}");
+    pass(&mut a, &mut b, 2_000, now(3_000), now(6_000));
+    a.say(whom, b"here", now(6_000));
+    pass(&mut a, &mut b, 2_000, now(6_000), now(7_000));
+    assert_eq!(lost(&a, &b, now(7_000)), Some(0));
+    assert_eq!(b.lines().len(), 11, "and nothing is missing");
+}
+
 #[test]
 fn bytes_are_counted_for_each_peer_alike_on_both_sides() {
     let (mut a, mut b) = connected();

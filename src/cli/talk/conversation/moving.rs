@@ -198,11 +198,18 @@ impl Conversation {
     }
 
     fn on_new_address(&mut self, peer: PeerId) -> Result<(), Error> {
+        let status = self.status(peer)?;
+        let is_calling = status.is_some_and(|it| it.tries > 0);
+        // Of whoever is at rest nothing is on its way that could have been lost.
+        if is_calling || status.is_some_and(|it| it.key_age.is_some()) {
+            self.handle
+                .with(|messenger, now| messenger.endpoint_mut().restart_path(peer, now))?;
+        }
         // Its answer says nothing that is not known without: it only has to leave, and to be acknowledged.
         if self.send_ping(peer)?.is_some() {
             self.link(peer).has_new_address = true;
         }
-        if self.status(peer)?.is_some_and(|status| status.tries > 0) {
+        if is_calling {
             // Attempts that have become rare begin anew. If it may not be called, it is not.
             let _ = self
                 .handle
