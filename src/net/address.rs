@@ -76,13 +76,15 @@ pub fn is_behind_nat(from: IpAddr, to: IpAddr) -> bool {
 }
 
 /// Whether an address means something within a network only: private (RFC 1918), shared with a provider's other customers
-/// (RFC 6598), link-local (RFC 3927), and of IPv6 unique local (RFC 4193) and link-local.
+/// (RFC 6598), link-local (RFC 3927), of a machine whose network has IPv6 alone, which translates (464XLAT, RFC 7335), and of
+/// IPv6 unique local (RFC 4193) and link-local.
 #[must_use]
 pub fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
             let is_shared = matches!(ip.octets(), [100, 64..=127, ..]);
-            ip.is_private() || is_shared || ip.is_link_local()
+            let is_translated = matches!(ip.octets(), [192, 0, 0, 0..=7]);
+            ip.is_private() || is_shared || ip.is_link_local() || is_translated
         }
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
     }
@@ -156,6 +158,8 @@ mod tests {
             "100.64.0.1",
             "100.127.255.254",
             "169.254.3.4",
+            "192.0.0.0",
+            "192.0.0.7",
         ];
         let others = [
             "9.255.255.255",
@@ -165,6 +169,8 @@ mod tests {
             "192.169.0.1",
             "100.63.255.255",
             "100.128.0.1",
+            "191.255.255.255",
+            "192.0.0.8",
             "203.0.113.9",
         ];
         for from in local {
