@@ -50,7 +50,7 @@ pub(super) fn no_answer(
 fn barred(report: Report, address: SocketAddr, barrier: Barrier) -> Report {
     let (cause, advice) = match barrier {
         Barrier::NoWay => (
-            "This machine has no way there, or a router reports that it has none.",
+            "This machine has no way there, or a router or firewall says that nothing gets there.",
             "connect this machine to a network that leads there, and check the address",
         ),
         Barrier::Firewall => (

@@ -26,11 +26,13 @@ pub struct IcmpError {
 pub enum IcmpKind {
     /// The machine is up and nothing listens on the port.
     Refused,
-    /// There is no way to the machine.
+    /// There is no way to the machine. Over IPv4 it may be that a firewall on the way forbids it: Linux has one error
+    /// for both (codes 1, 10 and 13 of RFC 1812 §5.2.7.1).
     HostUnreachable,
-    /// There is no way to its network, or this machine has no network of that family.
+    /// There is no way to its network, or this machine has no network of that family. Over IPv4 it may be forbidden, too
+    /// (codes 0 and 9).
     NetUnreachable,
-    /// A firewall, perhaps our own, does not let it through.
+    /// A firewall does not let it through: our own, or one on the way over IPv6.
     Prohibited,
     /// It was larger than the network lets through.
     TooBig,

@@ -148,10 +148,7 @@ fn reports(address: SocketAddr, probe: &Probe) -> Check {
         )
     } else if probe.reported(IcmpKind::HostUnreachable) || probe.reported(IcmpKind::NetUnreachable)
     {
-        failed(
-            "the network reports that there is no way there",
-            "check the address, and the network on both sides",
-        )
+        no_way(address, failed)
     } else if probe.reported(IcmpKind::Prohibited) {
         failed(
             "a firewall reports that it lets nothing through",
@@ -162,6 +159,20 @@ fn reports(address: SocketAddr, probe: &Probe) -> Check {
         let result = Safe::from(address) + ": " + words;
         Check::new(WAY, Outcome::Good, result).public(words.to_owned())
     }
+}
+
+/// What it means that nothing gets there: over IPv4 a firewall that forbids it is not told from a way that is not there.
+fn no_way(address: SocketAddr, failed: impl FnOnce(&str, &'static str) -> Check) -> Check {
+    if address.is_ipv6() {
+        return failed(
+            "the network reports that there is no way there",
+            "check the address, and the network on both sides",
+        );
+    }
+    failed(
+        "the network reports that there is no way there, or that a firewall forbids it",
+        "check the address, the network on both sides, and whether UDP is allowed to that address and port",
+    )
 }
 
 fn size(largest: usize, complained: bool) -> Check {
@@ -378,6 +389,30 @@ mod tests {
             let words = format!("nothing leaves this machine for there: {words}");
             says(&way, Outcome::Failed(ExitCode::Network), &words);
             says(&size, Outcome::Skipped, "nothing left");
+        }
+    }
+
+    /// A firewall was said to be no way.
+    #[test]
+    fn what_may_be_forbidden_over_ipv4_is_not_said_to_have_no_way_for_certain() {
+        let said = |address: &str, kind| {
+            let peer = None;
+            let complaints = vec![IcmpError { peer, kind }];
+            let probe = Probe {
+                largest: 1_472,
+                complaints,
+                ..Probe::default()
+            };
+            let checks = judge(address.parse().unwrap(), &probe);
+            checks.first().unwrap().result.to_string()
+        };
+        let [v4, v6] = ["203.0.113.9:7419", "[2001:db8::9]:7419"];
+        for kind in [IcmpKind::HostUnreachable, IcmpKind::NetUnreachable] {
+            let [v4, v6] = [v4, v6].map(|address| said(address, kind));
+            let words = "the network reports that there is no way there";
+            assert!(v6.ends_with(words), "{v6}");
+            let words = format!("{words}, or that a firewall forbids it");
+            assert!(v4.ends_with(&words), "{v4}");
         }
     }
 

@@ -65,7 +65,7 @@ fn where_nothing_gets_the_peer_is_not_blamed() {
     assert_eq!(
         told(Barrier::NoWay),
         "error: no answer from bob at 203.0.113.9:7419 after 10 s (1 try)  [SC06]\n\
-         \x20 This machine has no way there, or a router reports that it has none.\n\
+         \x20 This machine has no way there, or a router or firewall says that nothing gets there.\n\
          \x20 try: connect this machine to a network that leads there, and check the address\n\
          \x20 What stands in the way: securechat doctor 203.0.113.9:7419"
     );
