@@ -11,6 +11,7 @@ use crate::cli::report::{Part, Report, Suggestion};
 use crate::cli::wording::{
     keygen, needs_input, no_passphrase, ours, output_exists, passwd, secret_key, wrong_passphrase,
 };
+use crate::id::PUBLIC_KEY_LEN;
 use crate::store::{self, ConfigError, Damage, ErrorKind, KeyProblem};
 use crate::text::{Safe, safe_line};
 
@@ -151,8 +152,29 @@ fn refusing(path: &Path) -> Report {
 fn not_a_public_key(sample: &Safe, problem: KeyProblem) -> Report {
     let title = Safe::from("that is not a securechat public key: \"") + sample + "\" (";
     let title = title + safe_line(&problem.to_string()) + ")";
-    Report::new("SC03", ExitCode::Usage, title)
-        .cause("A key is 44 characters and ends with \"=\". It may have been cut while copying.")
+    Report::new("SC03", ExitCode::Usage, title).cause(match problem {
+        KeyProblem::Empty | KeyProblem::BadCharacters => {
+            "A key is 44 characters (letters, digits, + and /) and ends with \"=\"."
+        }
+        KeyProblem::WrongLength { bytes } if bytes < PUBLIC_KEY_LEN => {
+            "A key is 44 characters and ends with \"=\". It may have been cut while copying."
+        }
+        KeyProblem::WrongLength { .. } => {
+            "A key is 44 characters and ends with \"=\". This is more: perhaps two texts were joined."
+        }
+        KeyProblem::Damaged => {
+            "It is as long as a key, but no key ends like that: a character was changed."
+        }
+        KeyProblem::Nobodys => {
+            "It has the form of a key. A character was changed, or it only stands in the place of one."
+        }
+        KeyProblem::UnknownVersion => {
+            "Links begin with \"securechat:1:\" here; a newer securechat may read this one."
+        }
+        KeyProblem::BadName | KeyProblem::BadAddress => {
+            "Its key is whole: what is behind the \"?\" may be left out."
+        }
+    })
 }
 
 pub(super) fn no_such_peer(name: &Safe, similar: Option<&Safe>) -> Report {

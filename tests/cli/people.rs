@@ -191,6 +191,46 @@ fn a_cut_key_says_what_is_wrong_with_it() {
     );
 }
 
+/// It was said to have been cut, though it was as long as a key.
+#[test]
+fn what_is_as_long_as_a_key_is_not_said_to_have_been_cut() {
+    let home = Home::new();
+    let key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+    let changed = key.replace("Dg=", "Dh=");
+    let zeros = format!("{}=", "A".repeat(43));
+    let link = format!("securechat:1:{}?a=nowhere", &key[..43]);
+    let later = link.replace(":1:", ":2:");
+    for (text, cause) in [
+        (
+            &changed,
+            "but no key ends like that: a character was changed.",
+        ),
+        (
+            &zeros,
+            "A character was changed, or it only stands in the place of one.",
+        ),
+        (
+            &format!("{key}{key}").replace('=', ""),
+            "This is more: perhaps two texts were joined.",
+        ),
+        (
+            &key.replace('x', "!"),
+            "A key is 44 characters (letters, digits, + and /)",
+        ),
+        (
+            &link,
+            "Its key is whole: what is behind the \"?\" may be left out.",
+        ),
+        (&later, "a newer securechat may read this one."),
+    ] {
+        let told = home.run(&["peers", "add", "bob", text]);
+        let told = format!("{told:?}");
+        let cause = cause.escape_debug().to_string();
+        assert!(told.contains("[SC03]") && told.contains(&cause), "{told}");
+        assert!(!told.contains("cut while copying"), "{told}");
+    }
+}
+
 #[test]
 fn a_secret_key_is_never_taken_for_a_public_one_nor_repeated() {
     let home = Home::with_identity();
