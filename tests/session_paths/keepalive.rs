@@ -114,6 +114,19 @@ fn whoever_is_gone_is_called_once_a_minute_for_a_keepalive_and_told_of_once() {
     assert!(calls(&pair) > before + 2);
 }
 
+/// Its keepalive is overdue, and leaves at once.
+#[test]
+fn whoever_wakes_behind_a_box_that_has_forgotten_is_heard_of_before_it_says_anything() {
+    let mut pair = behind_a_nat(36);
+    let (a, b) = (pair.a, pair.b);
+    pair.advance(secs(10));
+    pair.sleep(a, secs(100));
+    pair.advance(secs(101));
+    let line = pair.talk(b, a).unwrap();
+    assert!(pair.advance_until(SOON, |w| w.has_seen(a, &line)));
+    assert_well(&mut pair);
+}
+
 /// The connection is given up then, with what was unfinished in it.
 #[test]
 fn keepalives_go_on_after_the_network_was_away_in_the_midst_of_a_message() {
