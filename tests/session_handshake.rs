@@ -9,8 +9,8 @@ use securechat::crypto::{MacKey, StaticSecret};
 use securechat::proto::limits::{INIT_SENDINGS, RESP_SENDINGS};
 use securechat::sim::{Forger, LinkConfig, NatConfig, NodeId, Pair, SimRng, Verdict, World};
 use simulated::{
-    COOKIE, DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent,
-    talk_until_heard,
+    COOKIE, DATA, INIT, LOSSES, RESP, SOON, assert_well, clear, index_of, initiators, is,
+    lose_first, ms, secs, sent, talk_until_heard,
 };
 
 /// Drops the first datagrams for which `choose` is true, `count` of them.
@@ -252,44 +252,13 @@ fn an_answer_to_one_attempt_does_not_complete_another() {
     assert_eq!(pair.established(a, b), 1);
 }
 
-/// What both sides of crossed INITs may lose first: each side's INIT, RESP and first DATA.
-const LOSSES: usize = 6;
-
 fn crossed_inits(seed: u64, lost: usize) -> Pair {
     let mut pair = Pair::new(seed);
     let (a, b) = (pair.a, pair.b);
-    let hosts = [a, b].map(|node| pair.node(node).host());
-    let mut to_lose: Vec<(_, u8, usize)> = Vec::new();
-    for bit in (0..LOSSES).filter(|bit| lost & (1 << bit) != 0) {
-        let kind = [INIT, RESP, DATA][bit / 2];
-        let datagrams = if kind == DATA { 1 } else { 2 };
-        to_lose.push((hosts[bit % 2], kind, datagrams));
-    }
-    pair.network_mut().set_filter(Some(Box::new(move |seen| {
-        let due = to_lose.iter_mut().find(|(host, kind, left)| {
-            seen.sender == Some(*host) && is(*kind, &seen.datagram) && *left > 0
-        });
-        due.map_or(Verdict::Pass, |(_, _, left)| {
-            *left -= 1;
-            Verdict::Drop
-        })
-    })));
+    lose_first(&mut pair, lost, Vec::new());
     pair.connect(a, b).unwrap();
     pair.connect(b, a).unwrap();
     pair
-}
-
-/// Which node started the handshake of the keypair that each side's latest DATA is sealed under:
-/// such datagrams to it carry an index of one of its INITs.
-fn initiators(pair: &Pair) -> [NodeId; 2] {
-    let nodes = [(pair.a, pair.b), (pair.b, pair.a)];
-    nodes.map(|(from, to)| {
-        let latest = sent(pair, from, DATA).pop().unwrap();
-        let own = sent(pair, to, INIT)
-            .iter()
-            .any(|init| index_of(&init.datagram) == index_of(&latest.datagram));
-        if own { to } else { from }
-    })
 }
 
 #[test]

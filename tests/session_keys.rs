@@ -8,7 +8,10 @@ use core::time::Duration;
 
 use securechat::proto::limits;
 use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
-use simulated::{DATA, INIT, RESP, SOON, assert_well, clear, index_of, is, ms, secs, sent};
+use simulated::{
+    DATA, INIT, LOSSES, RESP, SOON, assert_well, clear, index_of, initiators, is, lose_first, ms,
+    secs, sent,
+};
 
 /// Chats every `step` for `duration`; how many of the lines arrived.
 fn chat_for(pair: &mut Pair, duration: Duration, step: Duration) -> (usize, usize) {
@@ -327,5 +330,63 @@ fn a_counter_at_its_end_seals_no_more_and_loses_no_line() {
             .max();
         assert_eq!(highest, Some(limits::REJECT_AFTER_PACKETS - 1));
         assert_well(&mut pair);
+    }
+}
+
+/// Both sides have sent so much under one key that the next line of each brings a rekey, and say one at the same moment.
+fn crossed_rekeys(seed: u64, lost: usize) -> Pair {
+    let mut pair = Pair::connected(seed);
+    let (a, b) = (pair.a, pair.b);
+    pair.advance(limits::GLARE_WINDOW);
+    clear(&mut pair);
+    assert!(pair.chat(SOON));
+    let old = [a, b].into_iter().flat_map(|node| sent(&pair, node, DATA));
+    let old = old.map(|seen| index_of(&seen.datagram)).collect();
+    lose_first(&mut pair, lost, old);
+    clear(&mut pair);
+    for (from, to) in [(a, b), (b, a)] {
+        set_counter(&pair, from, to, limits::REKEY_AFTER_PACKETS);
+    }
+    let lines = [pair.talk(a, b).unwrap(), pair.talk(b, a).unwrap()];
+    let both_call = [a, b].map(|node| sent(&pair, node, INIT).len());
+    assert_eq!(both_call, [2, 2], "neither has heard the other");
+    let are_seen = |w: &World| w.has_seen(b, &lines[0]) && w.has_seen(a, &lines[1]);
+    assert!(
+        pair.advance_until(SOON, are_seen),
+        "the old key serves until the new one is there, losing {lost:06b}"
+    );
+    pair
+}
+
+#[test]
+fn crossed_rekeys_converge_whatever_is_lost() {
+    for lost in 0..1 << LOSSES {
+        let mut pair = crossed_rekeys(33, lost);
+        let (a, b) = (pair.a, pair.b);
+        pair.advance(secs(10));
+        for _ in 0..3 {
+            assert!(pair.chat(SOON), "no line passes after losing {lost:06b}");
+        }
+        let [one, other] = initiators(&pair);
+        assert_eq!(one, other, "two sending keypairs after losing {lost:06b}");
+        assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+        assert_eq!(pair.violations(), &[] as &[String]);
+        // Nobody goes on calling.
+        clear(&mut pair);
+        assert_well(&mut pair);
+        let calls = [a, b].map(|node| sent(&pair, node, INIT).len());
+        assert_eq!(calls, [0, 0], "after losing {lost:06b}");
+    }
+}
+
+#[test]
+fn crossed_rekeys_without_loss_settle_on_the_smaller_key() {
+    for seed in 34..38 {
+        let mut pair = crossed_rekeys(seed, 0);
+        pair.advance(secs(5));
+        assert_well(&mut pair);
+        let (a, b) = (pair.a, pair.b);
+        let smaller = if pair.id(a) < pair.id(b) { a } else { b };
+        assert_eq!(initiators(&pair), [smaller, smaller], "seed {seed}");
     }
 }

@@ -12,7 +12,7 @@ pub mod stranger;
 use core::time::Duration;
 
 use securechat::proto::{Endpoint, limits};
-use securechat::sim::{NodeId, Pair, Sighting, World};
+use securechat::sim::{NodeId, Pair, Sighting, Verdict, World};
 
 pub const INIT: u8 = 1;
 pub const RESP: u8 = 2;
@@ -75,6 +75,44 @@ pub fn talk_until_heard(world: &mut World, from: NodeId, to: NodeId, limit: Dura
         }
     }
     false
+}
+
+/// What both sides of crossed handshakes may lose first: each side's INIT, RESP and first DATA under new keys.
+pub const LOSSES: usize = 6;
+
+/// Loses what the bits of `lost` say. `old`: what names keys of before in DATA.
+pub fn lose_first(pair: &mut Pair, lost: usize, old: Vec<[u8; 4]>) {
+    let hosts = [pair.a, pair.b].map(|node| pair.node(node).host());
+    let mut to_lose: Vec<(_, u8, usize)> = Vec::new();
+    for bit in (0..LOSSES).filter(|bit| lost & (1 << bit) != 0) {
+        let kind = [INIT, RESP, DATA][bit / 2];
+        let datagrams = if kind == DATA { 1 } else { 2 };
+        to_lose.push((hosts[bit % 2], kind, datagrams));
+    }
+    pair.network_mut().set_filter(Some(Box::new(move |seen| {
+        let due = to_lose.iter_mut().find(|(host, kind, left)| {
+            seen.sender == Some(*host) && is(*kind, &seen.datagram) && *left > 0
+        });
+        let is_old = |datagram: &[u8]| is(DATA, datagram) && old.contains(&index_of(datagram));
+        due.filter(|_| !is_old(&seen.datagram))
+            .map_or(Verdict::Pass, |(_, _, left)| {
+                *left -= 1;
+                Verdict::Drop
+            })
+    })));
+}
+
+/// Which node started the handshake of the keypair that each side's latest DATA is sealed under:
+/// such datagrams to it carry an index of one of its INITs.
+pub fn initiators(pair: &Pair) -> [NodeId; 2] {
+    let nodes = [(pair.a, pair.b), (pair.b, pair.a)];
+    nodes.map(|(from, to)| {
+        let latest = sent(pair, from, DATA).pop().unwrap();
+        let own = sent(pair, to, INIT)
+            .iter()
+            .any(|init| index_of(&init.datagram) == index_of(&latest.datagram));
+        if own { to } else { from }
+    })
 }
 
 /// Asserts that lines flow both ways at once and that no rule was broken on the way here.
