@@ -83,6 +83,12 @@ mod moved;
 #[cfg(target_os = "linux")]
 #[path = "talk/moves.rs"]
 mod moves;
+#[cfg(target_os = "linux")]
+#[path = "talk/namespace.rs"]
+mod namespace;
+#[cfg(target_os = "linux")]
+#[path = "talk/nat64.rs"]
+mod nat64;
 #[path = "talk/networks.rs"]
 mod networks;
 #[path = "talk/order.rs"]

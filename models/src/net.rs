@@ -174,6 +174,10 @@ pub mod udp {
             self.address
         }
 
+        pub const fn through_nat64(&self, _: SocketAddr) -> Option<SocketAddr> {
+            None
+        }
+
         /// Takes what is there; the wait for more passes at once, and time with it if it is a short one.
         pub fn receive(&self, batch: &mut Batch, wait: Duration) -> io::Result<()> {
             batch.0.clear();

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use crate::net::nat64::Prefix;
+
 /// The port that `listen` binds, and that an address without one means.
 pub const DEFAULT_PORT: u16 = 7419;
 
@@ -54,12 +56,13 @@ impl Bind {
     }
 }
 
-/// The one form of an address that the core sees: IPv4 as IPv4, also from an IPv6 socket, and no
+/// The one form of an address that the core sees: IPv4 as IPv4, also from an IPv6 socket and through a NAT64, and no
 /// flow label.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr, nat64: Option<Prefix>) -> SocketAddr {
+    let inside = |v6| nat64.and_then(|prefix| prefix.extract(v6));
     match address {
         SocketAddr::V4(_) => address,
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped().or_else(|| inside(*v6.ip())) {
             Some(v4) => SocketAddr::new(IpAddr::V4(v4), v6.port()),
             None => SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id())),
         },
@@ -67,12 +70,24 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
 }
 
 /// Whether packets that leave `from` towards `to` must pass a NAT: `from` is an IPv4 address that means nothing beyond its own
-/// network, and `to` one that is beyond it. Of IPv6 nothing can be told: what is in the way there is a firewall, if anything.
+/// network, and `to` one that is beyond it, or the way there is through a NAT64. Of other IPv6 nothing can be told: what is in the
+/// way there is a firewall, if anything.
 #[must_use]
 pub fn is_behind_nat(from: IpAddr, to: IpAddr) -> bool {
-    let (from, to) = (from.to_canonical(), to.to_canonical());
-    let is_v4 = from.is_ipv4() && to.is_ipv4();
-    is_v4 && is_local(from) && !is_local(to) && !to.is_loopback()
+    match (from.to_canonical(), to.to_canonical()) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => is_local(from) && !is_local(to) && !to.is_loopback(),
+        (IpAddr::V6(_), IpAddr::V4(_)) => true,
+        (IpAddr::V6(_), IpAddr::V6(to)) => is_of_nat64(to),
+        (IpAddr::V4(_), IpAddr::V6(_)) => false,
+    }
+}
+
+/// By the prefixes that are for everybody's NAT64 (RFC 6052 §2.1, RFC 8215): a network may have another one.
+const fn is_of_nat64(address: Ipv6Addr) -> bool {
+    matches!(
+        address.segments(),
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] | [0x64, 0xff9b, 1, ..]
+    )
 }
 
 /// Whether an address means something within a network only: private (RFC 1918), shared with a provider's other customers
@@ -109,10 +124,13 @@ mod tests {
     #[test]
     fn a_mapped_address_is_an_ipv4_address() {
         assert_eq!(
-            canonical(address("[::ffff:192.0.2.7]:9")),
+            canonical(address("[::ffff:192.0.2.7]:9"), None),
             address("192.0.2.7:9")
         );
-        assert_eq!(canonical(address("192.0.2.7:9")), address("192.0.2.7:9"));
+        assert_eq!(
+            canonical(address("192.0.2.7:9"), None),
+            address("192.0.2.7:9")
+        );
     }
 
     #[test]
@@ -120,7 +138,7 @@ mod tests {
         let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
         let labelled = SocketAddr::V6(SocketAddrV6::new(ip, 9, 77, 3));
         assert_eq!(
-            canonical(labelled),
+            canonical(labelled, None),
             SocketAddr::V6(SocketAddrV6::new(ip, 9, 0, 3))
         );
     }
@@ -194,8 +212,20 @@ mod tests {
             ("fe80::1", "fe80::2"),
             ("::1", "::1"),
             ("192.168.1.7", "2001:db8::1"),
+            ("2001:db8::1", "64:ff9b::1:0:0"),
+            ("2001:db8::1", "64:ff9b:2::1"),
         ] {
             assert!(!is_seen(from, to), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_nat64_is_a_nat() {
+        for to in ["203.0.113.9", "64:ff9b::203.0.113.9", "64:ff9b:1:7::1"] {
+            assert!(
+                is_behind_nat("2001:db8::1".parse().unwrap(), to.parse().unwrap()),
+                "{to}"
+            );
         }
     }
 }

@@ -235,6 +235,13 @@ impl Handle {
         self.shared.socket.local_addr()
     }
 
+    /// Where datagrams to an IPv4 address go in a network that has IPv6 only and a NAT64, as far as that is known by now.
+    /// Only for an address to which there is no other way.
+    #[must_use]
+    pub fn through_nat64(&self, to: SocketAddr) -> Option<SocketAddr> {
+        self.shared.socket.through_nat64(to)
+    }
+
     /// What the system has said about our datagrams since the last call, oldest first, at most 64.
     /// Not authenticated: for the user's eyes only.
     #[must_use]

@@ -11,6 +11,7 @@ mod icmp;
 mod job;
 mod key_log;
 mod log;
+mod nat64;
 mod os;
 mod outgoing;
 mod pcapng;
@@ -35,8 +36,9 @@ pub use icmp::{IcmpError, IcmpKind, SocketError};
 pub use job::{JobControl, on_job_control, stop, suspend};
 pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
 pub use log::LogLine;
+pub use nat64::{Prefix, find_nat64, needs_nat64};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
-pub use route::{Lookout, local_address_towards};
+pub use route::{FAR_V4, FAR_V6, Lookout, local_address_towards};
 pub use shared::{Fatal, LockUse};
 #[cfg(unix)]
 pub use signals::put_back_before_the_end;

@@ -1,9 +1,19 @@
 //! Which way a datagram would leave.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use crate::net::address::{everywhere_v4, everywhere_v6};
+use crate::net::address::{DEFAULT_PORT, everywhere_v4, everywhere_v6};
+
+/// Of the range for documentation (RFC 5737): routed as all of the world is. Nothing is sent there.
+pub const FAR_V4: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), DEFAULT_PORT);
+
+/// The same of IPv6 (RFC 3849).
+pub const FAR_V6: SocketAddr = SocketAddr::new(
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    DEFAULT_PORT,
+);
 
 /// The address that datagrams to `to` would leave from. Nothing is sent for it.
 ///

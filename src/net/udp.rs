@@ -7,12 +7,14 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
 use quinn_udp::{BATCH_SIZE, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 
 use crate::net::address::{Bind, Family, canonical, everywhere_v4, everywhere_v6};
 use crate::net::icmp::{IcmpError, IcmpKind, SocketError};
+use crate::net::nat64::Nat64;
 use crate::net::os::{self, Writable};
 use crate::proto::Route;
 pub use batch::Batch;
@@ -52,6 +54,7 @@ pub struct Socket {
     /// Datagrams of a train. quinn-udp's own number becomes 1 for good by any `EINVAL`, be it of one datagram that somebody's address, or its
     /// source, provoked; this one only when it was the train that the system did not take.
     segments: AtomicUsize,
+    nat64: Arc<Nat64>,
 }
 
 impl Socket {
@@ -102,6 +105,7 @@ impl Socket {
             state,
             local,
             segments,
+            nat64: Nat64::new(),
         })
     }
 
@@ -149,6 +153,7 @@ impl Socket {
     fn fill(&self, batch: &mut Batch) -> io::Result<()> {
         let room = if batch.is_full() { BATCH_SIZE } else { FEW };
         batch.count = 0;
+        batch.nat64 = self.nat64.prefix();
         let mut buffers = batch.storage.chunks_mut(MAX_RECEIVE).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             core::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
@@ -190,7 +195,7 @@ impl Socket {
             };
             if let (Some(peer), Some(kind)) = (peer.filter(|peer| peer.port() != 0), kind) {
                 report(IcmpError {
-                    peer: Some(canonical(peer)),
+                    peer: Some(canonical(peer, self.nat64.prefix())),
                     kind,
                 });
             }
@@ -329,7 +334,21 @@ impl Socket {
             }
             result = again;
         }
-        result.map_err(|error| SocketError::classify(&error))
+        let result = result.map_err(|error| SocketError::classify(&error));
+        if result != Err(SocketError::Icmp(IcmpKind::NetUnreachable)) {
+            return result;
+        }
+        let Some(through) = self.through_nat64(to.peer) else {
+            return result;
+        };
+        (train.to, train.source) = (through, None);
+        self.send_run(&train, room, report)
+            .map_err(|error| SocketError::classify(&error))
+    }
+
+    /// Where to send what has no way to an IPv4 address, if there is a NAT64 that this socket can send to.
+    pub(super) fn through_nat64(&self, to: SocketAddr) -> Option<SocketAddr> {
+        self.local.is_ipv6().then(|| self.nat64.way(to))?
     }
 
     /// Whether a send failed because nothing leaves from its source any more. What can be a complaint about an earlier

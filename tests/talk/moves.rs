@@ -1,14 +1,10 @@
 //! Ways that change between real programs: what is told while an address is new, and of a way that leads in one
 //! direction only.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::common::skipped;
-use crate::disks::KNOWS_ROOT;
 use crate::home::Home;
+use crate::namespace::Network;
 use crate::program::Program;
 use crate::programs::{event, listening};
 use crate::screen::{Person, address_on};
@@ -82,79 +78,23 @@ fn a_new_address_and_a_way_in_one_direction_are_told_with_their_reasons() {
     });
 }
 
-/// A network of its own in which a machine has two addresses, and its way to a third leaves from one of them.
-struct Network {
-    shell: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+/// A network in which a machine has two addresses, and its way to a third leaves from one of them.
+fn of_two_addresses() -> Option<Network> {
+    let addresses = "for n in 1 2 9; do ip addr add 192.0.2.$n/32 dev lo; done";
+    let mut network = Network::new(addresses)?;
+    assert!(leaves_from(&mut network, "192.0.2.1"));
+    Some(network)
 }
 
-impl Network {
-    /// None where a user may not have one; says so.
-    fn new() -> Option<Self> {
-        let mut command = Command::new("unshare");
-        let pipes = command.args(["-Urn", "sh"]).stdin(Stdio::piped());
-        let pipes = pipes.stdout(Stdio::piped()).stderr(Stdio::null());
-        let Ok(mut shell) = pipes.spawn() else {
-            skipped("no network namespace for a user");
-            return None;
-        };
-        let (input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
-        let mut network = Self {
-            shell,
-            input,
-            output: BufReader::new(output),
-        };
-        let addresses =
-            "ip link set lo up && for n in 1 2 9; do ip addr add 192.0.2.$n/32 dev lo; done";
-        let is_there =
-            network.does(KNOWS_ROOT) && network.does(addresses) && network.leaves_from("192.0.2.1");
-        if !is_there {
-            skipped("no network namespace for a user");
-        }
-        is_there.then_some(network)
-    }
-
-    /// Whether the shell does that.
-    fn does(&mut self, line: &str) -> bool {
-        let mut answer = String::new();
-        let asked = writeln!(self.input, "{line} && echo done || echo failed");
-        asked.is_ok() && self.output.read_line(&mut answer).is_ok() && answer == "done\n"
-    }
-
-    /// From now on packets to 192.0.2.9 have this source.
-    fn leaves_from(&mut self, address: &str) -> bool {
-        let route = "ip route replace local 192.0.2.9 dev lo table local src";
-        self.does(&format!("{route} {address}"))
-    }
-
-    fn start(&self, home: &Home, args: &[&str]) -> Program {
-        let command = home.command(args);
-        let mut inside = Command::new("nsenter");
-        inside.args(["--preserve-credentials", "-U", "-n", "-t"]);
-        inside.arg(self.shell.id().to_string());
-        inside.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => inside.env(name, value),
-                None => inside.env_remove(name),
-            };
-        }
-        Program::start(inside)
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
-    }
+/// From now on packets to 192.0.2.9 have this source.
+fn leaves_from(network: &mut Network, address: &str) -> bool {
+    let route = "ip route replace local 192.0.2.9 dev lo table local src";
+    network.does(&format!("{route} {address}"))
 }
 
 #[test]
 fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
-    let Some(mut network) = Network::new() else {
+    let Some(mut network) = of_two_addresses() else {
         return;
     };
     let (alice, bob) = Home::friends();
@@ -173,7 +113,7 @@ fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
         }
     };
     link(&mut caller, &["quality"]);
-    assert!(network.leaves_from("192.0.2.2"));
+    assert!(leaves_from(&mut network, "192.0.2.2"));
     let told = link(&mut caller, &["moving"]);
     assert_eq!(
         (&told["moved"], told.get("address")),
@@ -226,7 +166,7 @@ fn what_was_lost_in_the_network_before_is_not_counted_in_the_next_one() {
 /// Its answers left from where it was called, which is gone.
 #[test]
 fn whoever_loses_the_address_that_was_called_is_heard_from_another_at_once() {
-    let Some(mut network) = Network::new() else {
+    let Some(mut network) = of_two_addresses() else {
         return;
     };
     let (alice, bob) = Home::friends();

@@ -2,16 +2,20 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::cli::doctor::Patient;
 use crate::cli::doctor::check::{Check, Outcome};
+use crate::cli::doctor::peer::TO_RESOLVE;
 use crate::cli::turn::holder;
 use crate::cli::{ExitCode, Suggestion, target};
 use crate::net::{
-    Abilities, Batch, Bind, DEFAULT_PORT, Family, Room, Socket, is_local, local_address_towards,
+    Abilities, Batch, Bind, DEFAULT_PORT, FAR_V4, FAR_V6, Family, Prefix, Room, Socket, find_nat64,
+    is_local, local_address_towards, needs_nat64,
 };
 use crate::store::load_identity;
+use crate::sync::thread;
 use crate::text::{Safe, safe_line};
 use crate::wire::limits::BASE_DATAGRAM_LEN;
 
@@ -20,18 +24,14 @@ const LOOKS: usize = 20;
 /// How long one look takes.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Of the ranges for documentation (RFC 5737, RFC 3849): they are routed as all of the world is. Nothing is
-/// sent there.
-const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
-
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     let (v4, abilities) = family("UDP over IPv4", Ipv4Addr::LOCALHOST.into());
     let (v6, _) = family("UDP over IPv6", Ipv6Addr::LOCALHOST.into());
     let mut checks = vec![v4, v6];
     checks.extend(abilities.map(offload));
-    let towards = |far| local_address_towards(SocketAddr::new(far, DEFAULT_PORT));
-    checks.extend(routes(&towards(FAR_V4), &towards(FAR_V6)));
+    let [v4, v6] = [FAR_V4, FAR_V6].map(local_address_towards);
+    checks.extend(routes(&v4, &v6));
+    checks.extend(nat64(FAR_V4).map(translation));
     checks.push(port(patient));
     checks
 }
@@ -117,6 +117,25 @@ fn routes(v4: &io::Result<IpAddr>, v6: &io::Result<IpAddr>) -> [Check; 2] {
         Ok(from) => route(what, *from),
         Err(error) => no_route(what, error, is_cut_off),
     })
+}
+
+/// The NAT64 that leads to an address, if one is needed and found in time.
+pub(super) fn nat64(to: SocketAddr) -> Option<Prefix> {
+    if !needs_nat64(to) {
+        return None;
+    }
+    let (sender, found) = mpsc::channel();
+    let look = move || {
+        // Nobody may wait for it any more.
+        let _ = sender.send(find_nat64());
+    };
+    thread::start("nat64", look).ok()?;
+    found.recv_timeout(TO_RESOLVE).ok()?
+}
+
+fn translation(prefix: Prefix) -> Check {
+    let words = format!("IPv4 addresses are reached through {prefix}");
+    Check::plain("NAT64", Outcome::Good, &words)
 }
 
 fn route(what: &'static str, from: IpAddr) -> Check {

@@ -21,7 +21,7 @@ const WAY: &str = "way there";
 const SIZE: &str = "largest datagram";
 
 /// How long a name server may take.
-const TO_RESOLVE: Duration = Duration::from_secs(5);
+pub(super) const TO_RESOLVE: Duration = Duration::from_secs(5);
 /// How long a complaint of the network may take.
 const TO_COMPLAIN: Duration = Duration::from_millis(500);
 
@@ -100,7 +100,8 @@ fn resolve(host: Host) -> Result<Vec<SocketAddr>, Check> {
 /// What the way to an address takes, and what it complains about. Sends a handful of datagrams that every
 /// securechat drops without an answer.
 fn way(address: SocketAddr) -> Vec<Check> {
-    match probe(address) {
+    let prefix = network::nat64(address);
+    match probe(prefix.map_or(address, |prefix| prefix.through(address))) {
         Ok(probe) => judge(address, &probe),
         Err(error) => vec![unsent(address, &safe_line(&error.to_string()))],
     }

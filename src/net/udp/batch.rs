@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 
 use crate::net::address::canonical;
+use crate::net::nat64::Prefix;
 use crate::net::udp::{FEW, MAX_RECEIVE};
 use crate::proto::Route;
 
@@ -18,6 +19,8 @@ pub struct Batch {
     pub(super) count: usize,
     /// How many datagrams or trains the last receive had room for.
     pub(super) room: usize,
+    /// What stands for IPv4 addresses.
+    pub(super) nat64: Option<Prefix>,
 }
 
 impl Batch {
@@ -29,6 +32,7 @@ impl Batch {
             metas: [RecvMeta::default(); BATCH_SIZE],
             count: 0,
             room: FEW,
+            nat64: None,
         }
     }
 
@@ -57,7 +61,7 @@ impl Batch {
             .take(self.count)
             .flat_map(|(buffer, meta)| {
                 let from = Route {
-                    peer: canonical(meta.addr),
+                    peer: canonical(meta.addr, self.nat64),
                     local: meta.dst_ip.and_then(own),
                 };
                 split(buffer, meta.len, meta.stride).map(move |datagram| (from, datagram))

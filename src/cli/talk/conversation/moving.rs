@@ -170,8 +170,14 @@ impl Conversation {
         if !bound.is_unspecified() {
             return Ok(Some((to, bound)));
         }
+        let lookout = &mut self.state.routes.lookout;
+        let mut from = lookout.local_address_towards(to);
+        if from.is_err()
+            && let Some(through) = self.handle.through_nat64(to)
+        {
+            from = lookout.local_address_towards(through);
+        }
         // While there is no way at all, silence tells so; what counts is the next one.
-        let from = self.state.routes.lookout.local_address_towards(to);
         Ok(from.ok().map(|from| (to, from)))
     }
 
