@@ -9,11 +9,11 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, Name};
+use securechat::chat::{ContactId, ConversationId, Incoming, Kind, LogId, MessageRef, Name};
 use securechat::crypto::StaticSecret;
 use securechat::id::PeerId;
 use securechat::net::os_rng;
-use securechat::store::{Archive, Filter, Keep, Search, Way, Which};
+use securechat::store::{Archive, Filter, Keep, Search, Way};
 use securechat::time::UnixTime;
 
 /// How much is measured.
@@ -115,7 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("search in them: {took:?}, {} found", found?.entries.len());
     for (which, sequence) in [("newest", history - 1), ("oldest", changes)] {
         let (contact, message) = message(sequence);
-        let message = Which {
+        let message = MessageRef {
             contact,
             name: message.name,
             is_ours: false,

@@ -6,6 +6,7 @@
 //! With the highest bit of `kind` set the body lies on a stream of its own, and a stream id varint
 //! and a length varint stand in its place.
 
+use crate::chat::contact::ContactId;
 use crate::id::StreamId;
 use crate::proto::limits::INLINE_BODY_MAX_LEN;
 use crate::time::UnixTime;
@@ -57,6 +58,17 @@ impl Kind {
             _ => None,
         }
     }
+}
+
+/// Which message is meant. Each side draws the names of its messages by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageRef {
+    /// With whom.
+    pub contact: ContactId,
+    /// Its name.
+    pub name: Name,
+    /// Whether we wrote it.
+    pub is_ours: bool,
 }
 
 /// Which conversation with a contact a message belongs to: at most 255 bytes, none for the two of us.

@@ -35,7 +35,7 @@ pub use command::{Draft, SendError};
 pub use contact::ContactId;
 pub use event::{Event, FailReason, Incoming, Misbehaviour, State};
 pub use log::SeenLog;
-pub use message::{ConversationId, Kind, LogId, Name};
+pub use message::{ConversationId, Kind, LogId, MessageRef, Name};
 pub use messenger::{Messenger, Update};
 pub use outbox::{MemoryOutbox, Outbox, OutboxError, Outgoing, Waiting};
 pub(crate) use outbox::{OUTBOX_MAX_BYTES, OUTBOX_MAX_MESSAGES};

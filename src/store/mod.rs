@@ -29,7 +29,7 @@ mod timestamps;
 pub use archive::{
     Archive, Around, Change, Counted, Cursor, Deletion, Earlier, Entry, Fault, Filter, Found, Keep,
     Loss, NotACursor, NotCounted, Page, Restored, Salvaged, Search, Standing, StoreTrouble,
-    Unconfirmed, Way, Which, check_beginning, survives_panic,
+    Unconfirmed, Way, check_beginning, survives_panic,
 };
 pub use atomic::{Fresh, create_private};
 pub use audit::{

@@ -3,8 +3,8 @@
 use core::mem;
 use std::collections::BTreeSet;
 
-use crate::chat::Name;
 use crate::chat::words::ShortCode;
+use crate::chat::{MessageRef, Name};
 use crate::commands::{self, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, typeable};
@@ -13,7 +13,7 @@ use crate::tui::clock::Zone;
 use crate::tui::editor::{Editor, TooLong};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;
-use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket, Which};
+use crate::tui::input::{Card, Comparison, Held, LinkStatus, Said, Standing, Ticket};
 use crate::tui::log::{Anchor, Line, Log, shifted};
 use crate::tui::purged::Purged;
 use crate::tui::quotes::{Quote, Quotes};
@@ -344,10 +344,10 @@ impl Conversation {
     }
 
     /// The numbers of the messages that are among these.
-    fn entries_of(&self, messages: &BTreeSet<Which>) -> Vec<u64> {
+    fn entries_of(&self, messages: &BTreeSet<MessageRef>) -> Vec<u64> {
         let which = |entry: &Entry| {
-            Some(Which {
-                peer: self.peer,
+            Some(MessageRef {
+                contact: self.peer.into(),
                 name: entry.name.filter(|_| entry.is_message())?,
                 is_ours: matches!(entry.kind, Kind::Ours(..)),
             })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui_crossterm::crossterm::event::KeyEvent;
 
 use crate::chat::words::ShortCode;
-use crate::chat::{Name, State};
+use crate::chat::{MessageRef, Name, State};
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
@@ -182,7 +182,7 @@ pub enum Told {
     /// Nothing is shown around a message that was found, and why.
     NotAround(Safe),
     /// A message was done away with, wherever it was kept.
-    Deleted(Which),
+    Deleted(MessageRef),
     /// It was not, and why.
     NotDeleted(Safe),
     /// What was over was done away with, wherever it was kept.
@@ -214,22 +214,11 @@ pub struct Held {
     pub older_than: Option<UnixTime>,
 }
 
-/// Which message it is. Each side draws the names of its messages by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Which {
-    /// With whom.
-    pub peer: PeerId,
-    /// Its name.
-    pub name: Name,
-    /// Whether we wrote it.
-    pub is_ours: bool,
-}
-
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// Which it is.
-    pub which: Which,
+    pub which: MessageRef,
     /// When it came or was queued, by our clock.
     pub at: UnixTime,
     /// What is shown of it.
@@ -533,9 +522,9 @@ pub enum Ask {
         within: Option<Duration>,
     },
     /// Do away with a message here; it comes as [`Told::Deleted`] or [`Told::NotDeleted`].
-    Delete(Which),
+    Delete(MessageRef),
     /// Look up what was said around a message; it comes as [`Told::Around`] or [`Told::NotAround`].
-    Around(Which),
+    Around(MessageRef),
     /// Find files whose names begin like this; they come as [`Told::Files`].
     Files(String),
     /// Write the conversation with somebody into a file that does not exist yet: what is kept of it, or

@@ -48,7 +48,7 @@ pub(crate) use bell::{Bell, more_messages};
 pub use clock::Zone;
 pub use input::{
     Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Held, Hit, Input, LinkStatus,
-    Moved, Notice, Now, Said, Standing, Ticket, Told, Which,
+    Moved, Notice, Now, Said, Standing, Ticket, Told,
 };
 pub use keymap::{BadKey, Keymap};
 pub use osc::{Osc, Through};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::chat::MessageRef;
 use crate::id::PeerId;
 use crate::time::UnixTime;
-use crate::tui::input::Which;
 
 /// What was over and was done away with, wherever it was kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Purged {
     /// What was older than this; all of it if none.
     pub before: Option<UnixTime>,
     /// What of that is kept all the same.
-    pub kept: BTreeSet<Which>,
+    pub kept: BTreeSet<MessageRef>,
 }
 
 impl Purged {
@@ -30,6 +30,9 @@ impl Purged {
 
     /// How many messages with this peer are kept.
     pub(super) fn kept_with(&self, peer: PeerId) -> usize {
-        self.kept.iter().filter(|it| it.peer == peer).count()
+        self.kept
+            .iter()
+            .filter(|it| it.contact.peer() == peer)
+            .count()
     }
 }

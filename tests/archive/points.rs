@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use securechat::chat::{ContactId, ConversationId, FailReason, Incoming, Kind, LogId, Name};
+use securechat::chat::{
+    ContactId, ConversationId, FailReason, Incoming, Kind, LogId, MessageRef, Name,
+};
 use securechat::chat::{Outgoing, State};
 use securechat::store::{
     Archive, Deletion, Entry, Error, ErrorKind, Filter, Restored, Search, Standing, StoreTrouble,
-    Way, Which,
+    Way,
 };
 use securechat::time::UnixTime;
 use tempfile::TempDir;
@@ -219,7 +221,7 @@ impl Truth {
             return Ok(());
         };
         self.purged.insert(key);
-        let deleted = archive.delete(Which {
+        let deleted = archive.delete(MessageRef {
             contact: key.0,
             name: key.1,
             is_ours: self.settled.contains(&key),
@@ -393,10 +395,10 @@ impl Drop for Guard {
 }
 
 /// A store with two messages that came from one person, and what it lies on.
-fn with_two(dice: &mut Dice) -> (Disk, [Which; 2]) {
+fn with_two(dice: &mut Dice) -> (Disk, [MessageRef; 2]) {
     let disk = Disk::new(fresh(1, dice), None);
     let (mut archive, _) = open(&disk, 1, dice, UnixTime(1)).unwrap();
-    let which = [0, 1].map(|sequence| Which {
+    let which = [0, 1].map(|sequence| MessageRef {
         contact: contact(8),
         name: Name {
             log: LogId(1),

@@ -1,12 +1,12 @@
 //! One message is done away with.
 
-use securechat::chat::State;
-use securechat::tui::{Action, Ask, Input, Told, Which};
+use securechat::chat::{MessageRef, State};
+use securechat::tui::{Action, Ask, Input, Told};
 
 use crate::screen::{BOB, Screen};
 
 /// Which message is to be deleted.
-pub(crate) fn delete_asked(screen: &mut Screen) -> Option<Which> {
+pub(crate) fn delete_asked(screen: &mut Screen) -> Option<MessageRef> {
     screen.actions().into_iter().find_map(|action| {
         let Action::Ask(Ask::Delete(which)) = action else {
             return None;
@@ -28,8 +28,8 @@ fn what_is_under_way_is_not_deleted_and_what_was_never_accepted_is_gone_at_once(
     }
     screen.state(BOB, name, State::Delivered);
     screen.line("/delete 1");
-    let asked = Which {
-        peer: BOB,
+    let asked = MessageRef {
+        contact: BOB.into(),
         name,
         is_ours: true,
     };
@@ -55,8 +55,8 @@ fn a_message_of_the_same_name_of_the_other_side_stays() {
     let mut said = screen.message(BOB, "theirs");
     said.name = name;
     screen.tell(Told::Said(said));
-    let which = |is_ours| Which {
-        peer: BOB,
+    let which = |is_ours| MessageRef {
+        contact: BOB.into(),
         name,
         is_ours,
     };

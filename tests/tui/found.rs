@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ratatui_core::style::Modifier;
-use securechat::chat::Name;
+use securechat::chat::{MessageRef, Name};
 use securechat::id::PeerId;
 use securechat::text::safe_line;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Ask, Hit, Input, Told, Which};
+use securechat::tui::{Action, Ask, Hit, Input, Told};
 
 use crate::screen::{BOB, CAROL, Screen};
 
@@ -83,8 +83,8 @@ fn the_switcher_shows_what_is_chosen_however_many_there_are() {
 fn hit(peer: PeerId, name: Name, line: &'static str) -> Hit {
     let is_ours = false;
     Hit {
-        which: Which {
-            peer,
+        which: MessageRef {
+            contact: peer.into(),
             name,
             is_ours,
         },
@@ -222,8 +222,8 @@ fn a_hit_that_is_gone_says_so_over_the_list() {
     let hits = vec![hit(CAROL, name, "09:12 carol: the needle")];
     finds(&mut screen, hits, "found: 1");
     screen.key("enter");
-    let which = Which {
-        peer: CAROL,
+    let which = MessageRef {
+        contact: CAROL.into(),
         name,
         is_ours: false,
     };

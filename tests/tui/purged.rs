@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use securechat::chat::{LogId, Name, State};
+use securechat::chat::{LogId, MessageRef, Name, State};
 use securechat::id::PeerId;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Earlier, Hit, Purged, Told, Which};
+use securechat::tui::{Action, Earlier, Hit, Purged, Told};
 
 use crate::screen::{BOB, CAROL, Screen};
 
@@ -83,8 +83,8 @@ fn what_is_kept_all_the_same_stays_on_the_screen() {
     screen.tell(Told::Said(said));
     let ours = (screen.send("ours"), true);
     screen.state(BOB, ours.0, State::Delivered);
-    let which = |(name, is_ours)| Which {
-        peer: BOB,
+    let which = |(name, is_ours)| MessageRef {
+        contact: BOB.into(),
         name,
         is_ours,
     };
@@ -120,8 +120,8 @@ fn that_more_was_said_before_stays_as_long_as_it_is_kept() {
         log: LogId(9),
         sequence: 0,
     };
-    let elsewhere = Which {
-        peer: BOB,
+    let elsewhere = MessageRef {
+        contact: BOB.into(),
         name,
         is_ours: true,
     };
@@ -202,9 +202,9 @@ fn a_search_that_is_open_finds_nothing_of_it_any_more() {
 fn a_list_of_what_was_found_loses_it() {
     let mut screen = Screen::with_three(80, 12);
     let now = screen.now().unix;
-    let hit = |peer, days: u64, line: &'static str| Hit {
-        which: Which {
-            peer,
+    let hit = |peer: PeerId, days: u64, line: &'static str| Hit {
+        which: MessageRef {
+            contact: peer.into(),
             name: Name {
                 log: LogId(9),
                 sequence: days,
@@ -250,7 +250,7 @@ fn a_list_of_what_was_found_loses_it() {
     let Some(Action::Ask(securechat::tui::Ask::Around(which))) = screen.actions().pop() else {
         panic!("it is not the chosen one any more");
     };
-    assert_eq!((which.peer, which.name.sequence), (BOB, 2));
+    assert_eq!((which.contact.peer(), which.name.sequence), (BOB, 2));
 }
 
 /// It could be read, brought back and sent when the message was gone.
@@ -306,8 +306,8 @@ fn a_draft_goes_on_quoting_what_stays_and_nothing_that_is_deleted_alone() {
         sequence: said.name.sequence - 1,
         ..said.name
     };
-    let which = Which {
-        peer: BOB,
+    let which = MessageRef {
+        contact: BOB.into(),
         name,
         is_ours: false,
     };

@@ -443,7 +443,7 @@ fn a_selected_message_is_copied_quoted_explained_and_deleted() {
     screen.seconds(1);
     screen.key("y");
     let deletion = delete_asked(&mut screen).unwrap();
-    assert!(!deletion.is_ours && deletion.peer == BOB);
+    assert!(!deletion.is_ours && deletion.contact.peer() == BOB);
     assert!(screen.text().contains("newest"), "it is not gone yet");
     screen.tell(Told::Deleted(deletion));
     assert!(!screen.text().contains("newest"));

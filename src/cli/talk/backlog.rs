@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::chat::{ContactId, Incoming, Name, Outgoing, Received, State};
+use crate::chat::{ContactId, Incoming, MessageRef, Name, Outgoing, Received, State};
 use crate::id::PeerId;
-use crate::store::Which;
 use crate::text::Safe;
 use crate::time::UnixTime;
 
@@ -67,8 +66,8 @@ impl Spoken {
     }
 
     /// What the store calls it.
-    pub(super) fn which(&self) -> Which {
-        Which {
+    pub(super) fn which(&self) -> MessageRef {
+        MessageRef {
             contact: self.peer.into(),
             name: self.name,
             is_ours: self.own.is_some(),
@@ -112,7 +111,7 @@ impl Backlog {
     }
 
     /// Whether a message is among them.
-    pub(super) fn has(&self, which: Which) -> bool {
+    pub(super) fn has(&self, which: MessageRef) -> bool {
         self.messages.iter().any(|it| it.which() == which)
     }
 
@@ -138,7 +137,7 @@ impl Backlog {
     }
 
     /// Takes a message away that was deleted, whoever did that.
-    pub(super) fn forget_deleted(&mut self, which: Which) {
+    pub(super) fn forget_deleted(&mut self, which: MessageRef) {
         self.retain(|it| it.which() != which);
     }
 
@@ -148,7 +147,7 @@ impl Backlog {
         &mut self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
-        kept: &BTreeSet<Which>,
+        kept: &BTreeSet<MessageRef>,
     ) {
         self.retain(|it| {
             let is_of_another = contact.is_some_and(|contact| contact.peer() != it.peer);

@@ -9,10 +9,10 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::chat::{ContactId, FailReason, Incoming, Name, Outgoing, State};
+use crate::chat::{ContactId, FailReason, Incoming, MessageRef, Name, Outgoing, State};
 use crate::id::Timestamp;
 use crate::net::Clock;
-use crate::store::{Archive, Change, Counted, Deletion, Error, Fault, Filter, Standing, Which};
+use crate::store::{Archive, Change, Counted, Deletion, Error, Fault, Filter, Standing};
 use crate::text::{Safe, safe_line};
 use crate::time::{Instant, UnixTime};
 
@@ -158,7 +158,7 @@ impl Journal {
         &self,
         contact: Option<ContactId>,
         before: Option<UnixTime>,
-    ) -> Result<BTreeSet<Which>, Error> {
+    ) -> Result<BTreeSet<MessageRef>, Error> {
         let mut kept = BTreeSet::new();
         let filter = Filter {
             contact,
@@ -178,7 +178,7 @@ impl Journal {
     ///
     /// # Errors
     /// What the store says.
-    pub(super) fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
+    pub(super) fn delete(&mut self, which: MessageRef) -> Result<Deletion, Error> {
         self.catch_up()?;
         self.archive.delete(which)
     }

@@ -48,7 +48,7 @@ pub use keep::Keep;
 use keys::Keys;
 use logs::Logs;
 use memory::Memory;
-pub use one::{Around, Deletion, Which};
+pub use one::{Around, Deletion};
 pub use overlay::survives_panic;
 pub use pages::{Cursor, NotACursor, Page, Search};
 use place::Place;

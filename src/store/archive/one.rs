@@ -7,19 +7,8 @@ use super::record::Record;
 use super::search::Entry;
 use super::trouble::Fault;
 use super::view::{Row, View};
-use crate::chat::{ContactId, Name};
+use crate::chat::MessageRef;
 use crate::store::error::{Error, Operation};
-
-/// Which message it is. Each side draws the names of its messages by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Which {
-    /// With whom.
-    pub contact: ContactId,
-    /// Its name.
-    pub name: Name,
-    /// Whether we wrote it.
-    pub is_ours: bool,
-}
 
 /// What became of a message that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +43,7 @@ impl Archive {
     ///
     /// # Errors
     /// `DiskFull`, `Io`, `Store`.
-    pub fn delete(&mut self, which: Which) -> Result<Deletion, Error> {
+    pub fn delete(&mut self, which: MessageRef) -> Result<Deletion, Error> {
         let found = self.read(|view| {
             if let Some(stays) = stays(view, which)? {
                 return Ok(Err(stays));
@@ -94,7 +83,12 @@ impl Archive {
     ///
     /// # Errors
     /// `Io`, `Store`.
-    pub fn around(&self, which: Which, most: usize, bytes: usize) -> Result<Option<Around>, Error> {
+    pub fn around(
+        &self,
+        which: MessageRef,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Option<Around>, Error> {
         self.read(|view| {
             let Some((table, row)) = find(view, which)? else {
                 return Ok(None);
@@ -137,7 +131,7 @@ fn open_some<'a>(
 }
 
 /// Why a message has to stay, if it has.
-fn stays(view: &View<'_>, which: Which) -> Result<Option<Deletion>, Fault> {
+fn stays(view: &View<'_>, which: MessageRef) -> Result<Option<Deletion>, Fault> {
     let (table, stays) = if which.is_ours {
         (Table::Outbox, Deletion::Waiting)
     } else {
@@ -149,22 +143,16 @@ fn stays(view: &View<'_>, which: Which) -> Result<Option<Deletion>, Fault> {
 }
 
 /// Where a message is that is over.
-fn find(view: &View<'_>, which: Which) -> Result<Option<(Table, Vec<u8>)>, Fault> {
+fn find(view: &View<'_>, which: MessageRef) -> Result<Option<(Table, Vec<u8>)>, Fault> {
     for row in view.over(which.contact)? {
         let row = row?;
         let opened = row.open(view);
         let record = opened.as_deref().and_then(|it| Record::view(it));
-        if record.is_some_and(|it| which.is(&it)) {
+        if record.is_some_and(|it| (it.name, it.is_ours()) == (which.name, which.is_ours)) {
             return Ok(Some((row.table, row.name().to_vec())));
         }
     }
     Ok(None)
-}
-
-impl Which {
-    fn is(&self, record: &Record<&[u8]>) -> bool {
-        record.name == self.name && record.is_ours() == self.is_ours
-    }
 }
 
 #[cfg(test)]
@@ -174,8 +162,8 @@ mod tests {
     use crate::store::archive::tests::{NOW, Place, contact, incoming, name, outgoing};
     use crate::store::archive::{Filter, Keep, Search, Way};
 
-    fn which(is_ours: bool, log: u64, sequence: u64) -> Which {
-        Which {
+    fn which(is_ours: bool, log: u64, sequence: u64) -> MessageRef {
+        MessageRef {
             contact: contact(7),
             name: name(log, sequence),
             is_ours,

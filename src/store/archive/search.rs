@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 use super::Archive;
 use super::change::{damaged, span};
 use super::keys::{TAG_LEN, Table};
-use super::one::Which;
 use super::record::{Record, Standing};
 use super::restore::for_each_of;
 use super::trouble::Fault;
 use super::view::View;
-use crate::chat::{ContactId, Kind, LogId, Name};
+use crate::chat::{ContactId, Kind, LogId, MessageRef, Name};
 use crate::store::error::Error;
 use crate::text::Words;
 use crate::time::UnixTime;
@@ -353,8 +352,8 @@ impl Filter {
 impl Entry {
     /// Which message it is.
     #[must_use]
-    pub const fn which(&self) -> Which {
-        Which {
+    pub const fn which(&self) -> MessageRef {
+        MessageRef {
             contact: self.contact,
             name: self.name,
             is_ours: !matches!(self.standing, Standing::Received { .. }),

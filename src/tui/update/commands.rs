@@ -1,12 +1,12 @@
 //! Commands, and what is done with a selected message.
 
-use crate::chat::words;
+use crate::chat::{MessageRef, words};
 use crate::commands::{self, COMMANDS, Command, KEEPS_NOTHING, Level, Wanted};
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
 use crate::tui::entry::{Entry, Kind};
 use crate::tui::glance::Glance;
-use crate::tui::input::{Action, Ask, Discretion, Which};
+use crate::tui::input::{Action, Ask, Discretion};
 use crate::tui::keys::Bind;
 
 impl App {
@@ -255,8 +255,8 @@ impl App {
         if !is_ours && conversation.see_one(name) {
             self.act(Action::Seen(peer, vec![name]));
         }
-        let which = Which {
-            peer,
+        let which = MessageRef {
+            contact: peer.into(),
             name,
             is_ours,
         };
@@ -280,8 +280,8 @@ impl App {
     }
 
     /// A message is gone from where it was kept, and goes from the screen.
-    pub(super) fn on_deleted(&mut self, which: Which) {
-        let Some(conversation) = self.with(&which.peer) else {
+    pub(super) fn on_deleted(&mut self, which: MessageRef) {
+        let Some(conversation) = self.with(&which.contact.peer()) else {
             return;
         };
         if let Some(entry) = conversation.log.find(which.name, which.is_ours) {

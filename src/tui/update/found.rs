@@ -5,11 +5,12 @@
 
 use ratatui_crossterm::crossterm::event::KeyEventKind;
 
+use crate::chat::MessageRef;
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::tui::app::{App, Found, Mode};
 use crate::tui::glance::Glance;
-use crate::tui::input::{Action, Ask, Hit, Input, Which};
+use crate::tui::input::{Action, Ask, Hit, Input};
 use crate::tui::keys::{Bind, Stroke};
 
 /// Messages that a page up or down passes.
@@ -78,7 +79,7 @@ impl App {
         else {
             return;
         };
-        let is_meant = |hit: &Hit| with.is_none_or(|peer| peer == hit.which.peer);
+        let is_meant = |hit: &Hit| with.is_none_or(|peer| peer == hit.which.contact.peer());
         let is_around = found.hits.get(found.chosen).is_some_and(is_meant);
         let stays = |hit: &Hit| !(is_meant(hit) && is_gone(hit));
         let before = found.hits.iter().take(found.chosen);
@@ -139,8 +140,8 @@ impl App {
     }
 
     /// Shows a message in its conversation, marked; if it does not stand there, what was said around it.
-    fn go_to(&mut self, which: Which) {
-        let at = self.find(&which.peer);
+    fn go_to(&mut self, which: MessageRef) {
+        let at = self.find(&which.contact.peer());
         let place = at.and_then(|at| {
             let conversation = self.conversations.get(at)?;
             Some((at, conversation.log.find(which.name, which.is_ours)?))

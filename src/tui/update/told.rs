@@ -89,7 +89,7 @@ impl App {
             Told::Code { lines, text } => self.show_code(lines, text),
             Told::Deleted(which) => {
                 self.on_deleted(which);
-                self.forget_found(Some(which.peer), |hit| hit.which == which);
+                self.forget_found(Some(which.contact.peer()), |hit| hit.which == which);
             }
             Told::Purged(purged) => self.on_purged(&purged),
             Told::NotDeleted(why) | Told::NotAround(why) => self.tell(why),

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
+use crate::chat::MessageRef;
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::talk::conversation::recalled::on_screen;
 use crate::cli::talk::unsaved;
 use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Entry, Filter, Page, Search, Way, Which, key_uri};
+use crate::store::{Entry, Filter, Page, Search, Way, key_uri};
 use crate::text::{Safe, Words, count_messages, safe_line};
 use crate::time::UnixTime;
-use crate::tui::{self, Hit, Told};
+use crate::tui::{Hit, Told};
 
 /// Messages that a search shows at most, and their bytes: the newest, and one in any case.
 const MOST_FOUND: usize = 200;
@@ -112,7 +112,7 @@ impl Conversation {
         let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
         if self.face.is_screen() {
             let hit = |it: &Entry| Hit {
-                which: on_screen(it.which()),
+                which: it.which(),
                 at: it.at,
                 lines: excerpt(&told(it), &words),
             };
@@ -147,14 +147,9 @@ impl Conversation {
     }
 
     /// Shows a message that was found among its neighbours.
-    pub(super) fn show_around(&mut self, which: tui::Which) {
-        let of = Which {
-            contact: which.peer.into(),
-            name: which.name,
-            is_ours: which.is_ours,
-        };
+    pub(super) fn show_around(&mut self, which: MessageRef) {
         let archive = self.profile.journal.archive();
-        let found = archive.around(of, MOST_AROUND, MOST_AROUND_BYTES);
+        let found = archive.around(which, MOST_AROUND, MOST_AROUND_BYTES);
         let around = match found {
             Ok(Some(around)) => around,
             Ok(None) => return self.nothing_around("that message is not in the history any more"),
@@ -163,7 +158,7 @@ impl Conversation {
                 return self.nothing_around("that message cannot be read");
             }
         };
-        let label = self.label(&which.peer);
+        let label = self.label(&which.contact.peer());
         let now = Stamp::local(self.clock.unix_time());
         let told = |it: &Entry| lines_of(&transcript(it, label.clone(), &now)).collect();
         let messages = around.entries.iter().map(told).collect();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::chat::{ContactId, Name};
+use crate::chat::{ContactId, MessageRef, Name};
 use crate::cli::Error;
 use crate::cli::history::{Record, begins_with};
 use crate::cli::json::parse_message_id;
@@ -10,7 +10,7 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::recalled::why_it_stays;
 use crate::cli::talk::conversation::requests::value;
 use crate::cli::talk::request::{Direction, HistoryDelete, HistoryFind, HistoryPurge};
-use crate::store::{Counted, Cursor, Deletion, Filter, Search, Way, Which};
+use crate::store::{Counted, Cursor, Deletion, Filter, Search, Way};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -87,7 +87,7 @@ impl Conversation {
             return Ok(json!({ "messages": 0 }));
         };
         let is_ours = delete.dir == Direction::Out;
-        let which = Which {
+        let which = MessageRef {
             contact,
             name,
             is_ours,

@@ -1,13 +1,13 @@
 //! Messages that a person in lines names again: to copy, to quote, to send once more. A screen has its own.
 
-use crate::chat::{ContactId, Incoming, Outgoing, State};
+use crate::chat::{ContactId, Incoming, MessageRef, Outgoing, State};
 use crate::cli::talk::backlog::Spoken;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
 use crate::plain::Stamp;
-use crate::store::{Counted, Deletion, ErrorKind, StoreTrouble, Which};
+use crate::store::{Counted, Deletion, ErrorKind, StoreTrouble};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{self, Told};
@@ -15,7 +15,7 @@ use crate::tui::{self, Told};
 /// What the next line to somebody answers.
 #[derive(Debug)]
 pub(super) struct Quote {
-    of: Which,
+    of: MessageRef,
     /// When that came, or was written.
     at: UnixTime,
     /// What stands before the line.
@@ -107,13 +107,8 @@ impl Conversation {
     }
 
     /// Does away with a message that the screen has.
-    pub(super) fn delete_of_screen(&mut self, which: tui::Which) {
+    pub(super) fn delete_of_screen(&mut self, which: MessageRef) {
         self.note_seen();
-        let which = Which {
-            contact: which.peer.into(),
-            name: which.name,
-            is_ours: which.is_ours,
-        };
         let why = match self.delete_kept(which) {
             Ok(Deletion::Done | Deletion::Lingers | Deletion::NotKept) => return,
             Ok(stays) => Safe::from("not deleted: ") + why_it_stays(stays),
@@ -126,7 +121,7 @@ impl Conversation {
     }
 
     /// Does away with a message wherever it is kept, and takes it off a screen.
-    pub(super) fn delete_kept(&mut self, which: Which) -> Result<Deletion, Error> {
+    pub(super) fn delete_kept(&mut self, which: MessageRef) -> Result<Deletion, Error> {
         let done = self.profile.journal.delete(which)?;
         if done == Deletion::Lingers {
             self.warn(LINGERS.into());
@@ -134,7 +129,7 @@ impl Conversation {
         if matches!(done, Deletion::Done | Deletion::Lingers | Deletion::NotKept) {
             self.state.backlog.forget_deleted(which);
             self.drop_quote_of(|quote| quote.of == which);
-            self.face.show(Told::Deleted(on_screen(which)));
+            self.face.show(Told::Deleted(which));
         }
         Ok(done)
     }
@@ -169,7 +164,7 @@ impl Conversation {
             let purged = tui::Purged {
                 with: contact.map(ContactId::peer),
                 before,
-                kept: kept.into_iter().map(on_screen).collect(),
+                kept,
             };
             self.face.show(Told::Purged(purged));
         }
@@ -282,15 +277,6 @@ impl Conversation {
 const LINGERS: &str = "the message is deleted, but the disk failed before its file could be rewritten: its encrypted bytes \
                        lie there, and nothing more is written down in this run. \
                        Leave (/quit) and start again; the next deletion rewrites the file";
-
-/// Which message a screen is told of.
-pub(super) const fn on_screen(which: Which) -> tui::Which {
-    tui::Which {
-        peer: which.contact.peer(),
-        name: which.name,
-        is_ours: which.is_ours,
-    }
-}
 
 /// Whether messages that were to be purged are gone. `left`: how many of them are there. The file may only not have
 /// been rewritten without them; what the store does not tell then is gone from the faces. One that had stopped before

@@ -8,6 +8,7 @@ use redb::Builder;
 use redb::backends::FileBackend;
 
 use super::*;
+use crate::chat::MessageRef;
 
 /// A file of which a part can be lost.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ fn comes(archive: &mut Archive, sequences: core::ops::Range<u64>) {
 
 /// Which messages stand around one, and that one among them.
 fn around(archive: &Archive, sequence: u64) -> Result<Vec<u64>, Error> {
-    let which = Which {
+    let which = MessageRef {
         contact: contact(7),
         name: name(1, sequence),
         is_ours: false,

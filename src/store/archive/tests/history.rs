@@ -1,6 +1,7 @@
 //! Messages that are over: kept, looked up, purged.
 
 use super::*;
+use crate::chat::MessageRef;
 
 #[test]
 fn history_holds_what_is_over_if_there_is_to_be_one() {
@@ -189,7 +190,7 @@ fn what_came_into_the_place_of_a_deleted_message_does_not_go_with_those_that_wer
     };
     (0..3).for_each(|sequence| says(&mut archive, sequence));
     let counted = archive.count_purged(None, None, NOW).unwrap();
-    let newest = Which {
+    let newest = MessageRef {
         contact: contact(7),
         name: name(9, 2),
         is_ours: true,

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::chat::MessageRef;
 use crate::store::archive::change::definition;
 use crate::store::archive::keys::Table;
 
@@ -38,8 +39,8 @@ fn rows_on_disk(archive: &Archive) -> usize {
     table.iter().unwrap().count()
 }
 
-fn theirs(from: u8, sequence: u64) -> Which {
-    Which {
+fn theirs(from: u8, sequence: u64) -> MessageRef {
+    MessageRef {
         contact: contact(from),
         name: name(1, sequence),
         is_ours: false,

@@ -1,6 +1,7 @@
 //! Looking through many messages page by page.
 
 use super::*;
+use crate::chat::MessageRef;
 use crate::store::archive::change::definition;
 use crate::store::archive::keys::Table;
 
@@ -221,7 +222,7 @@ fn a_message_in_the_place_of_one_that_was_deleted_is_not_shown_twice() {
     say(&mut archive, " ", 0..10);
     let mut search = Search::new(Filter::default(), Way::On, None);
     let mut texts = texts_of(&search.page(&archive, 5, 999).unwrap());
-    let newest = Which {
+    let newest = MessageRef {
         contact: contact(7),
         name: name(1, 9),
         is_ours: false,
