@@ -2,8 +2,8 @@
 
 use crate::chat::Received;
 use crate::plain::Stamp;
-use crate::plain::printer::{indent, unreadable};
-use crate::text::{Safe, safe_text, safe_whole_text, single_line};
+use crate::plain::printer::indent;
+use crate::text::{Safe, safe_text, safe_whole_text, single_line, unreadable};
 use crate::time::UnixTime;
 
 /// A message of the past, as far as it is printed.

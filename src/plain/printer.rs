@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::chat::Received;
 use crate::plain::Stamp;
-use crate::text::{Safe, safe_text, safe_whole_text, single_line};
+use crate::text::{Safe, safe_text, safe_whole_text, single_line, unreadable};
 
 /// For whom standard output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,10 +200,6 @@ fn to(own: &Own) -> Safe {
     own.to
         .as_ref()
         .map_or_else(Safe::default, |name| Safe::from(" to ") + name)
-}
-
-pub(super) fn unreadable(len: usize) -> Safe {
-    Safe::from("[unreadable message, ") + len + " bytes]"
 }
 
 /// Sets further lines of a body off, so that none of them can pose as a line of ours. It folds nothing: a file has all of a

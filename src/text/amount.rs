@@ -17,6 +17,19 @@ pub fn span(time: Duration) -> Safe {
     })
 }
 
+/// Minutes and seconds: `1:05`.
+#[must_use]
+pub fn minutes(time: Duration) -> Safe {
+    let seconds = time.as_secs();
+    safe_line(&format!("{}:{:02}", seconds / 60, seconds % 60))
+}
+
+/// What stands for a message of `len` bytes that is no text.
+#[must_use]
+pub fn unreadable(len: usize) -> Safe {
+    Safe::from("[unreadable message, ") + len + " bytes]"
+}
+
 /// `1 message`, `2 messages`.
 #[must_use]
 pub fn count_messages<N: PartialEq + From<u8>>(number: N) -> Safe
@@ -45,5 +58,6 @@ mod tests {
         for (us, shown) in [(412, "0.4 ms"), (42_123, "42 ms"), (3_140_000, "3.1 s")] {
             assert_eq!(span(Duration::from_micros(us)).as_str(), shown);
         }
+        assert_eq!(minutes(Duration::from_secs(65)).as_str(), "1:05");
     }
 }

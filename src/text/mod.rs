@@ -13,7 +13,7 @@ mod nearest;
 mod outlet;
 mod safe;
 
-pub use amount::{count_messages, span};
+pub use amount::{count_messages, minutes, span, unreadable};
 pub use body::{
     MAX_LINES, MAX_MARKS, MAX_SHOWN_LEN, drawable, safe_line, safe_text, safe_text_marked,
     safe_whole_text, single_line, typeable,

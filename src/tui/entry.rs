@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::chat::{Name, State};
-use crate::text::{Charset, Safe, safe_line, safe_text_marked, safe_whole_text};
+use crate::text::{Charset, Safe, safe_line, safe_text_marked, safe_whole_text, unreadable};
 use crate::time::UnixTime;
 use crate::tui::clock::{Day, Zone};
 use crate::tui::input::{Earlier, Said, Ticket};
@@ -149,7 +149,7 @@ impl Entry {
     }
 
     fn unreadable(said: &Said, day: Day) -> Self {
-        let words = Safe::from("[unreadable message, ") + said.len + " bytes]";
+        let words = unreadable(said.len);
         let all = 0..words.as_str().len();
         Self {
             marks: vec![all],

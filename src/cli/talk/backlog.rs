@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::chat::{ContactId, Incoming, MessageRef, Name, Outgoing, Received, State};
 use crate::id::PeerId;
-use crate::text::Safe;
+use crate::text::unreadable;
 use crate::time::UnixTime;
 
 /// Messages that are kept; the oldest go first. As many as on a screen.
@@ -40,9 +40,7 @@ impl Spoken {
         let len = message.body.len();
         let text = match Received::from(message.body.as_slice()) {
             Received::Text(text) => text.to_owned(),
-            Received::Unreadable { len } => {
-                (Safe::from("[unreadable message, ") + len + " bytes]").to_string()
-            }
+            Received::Unreadable { len } => unreadable(len).to_string(),
         };
         Self {
             peer,

@@ -18,7 +18,7 @@ use core::time::Duration;
 use ratatui_core::layout::{Position, Rect};
 
 use crate::chat::words::{ShortCode, words};
-use crate::text::{Safe, safe_line};
+use crate::text::{Safe, minutes, safe_line};
 use crate::time::Instant;
 use crate::tui::app::App;
 use crate::tui::conversation::Conversation;
@@ -313,8 +313,7 @@ impl App {
     /// Whole seconds, the last of which begins at the end: what is drawn changes once a second.
     fn clock_left(&self, until: Instant) -> Safe {
         let left = until.saturating_since(self.now.instant);
-        let seconds = (left + Duration::from_millis(999)).as_secs();
-        safe_line(&format!("{}:{:02}", seconds / 60, seconds % 60))
+        minutes(left + Duration::from_millis(999))
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::cli::json::ms;
 use crate::cli::status::turned_away;
 use crate::cli::talk::conversation::screen::link_status;
-use crate::cli::talk::conversation::standing::clock;
 use crate::cli::talk::conversation::{Conversation, Target};
 use crate::cli::talk::fact::Fact;
 use crate::cli::{Error, ExitCode};
@@ -13,7 +12,7 @@ use crate::commands::{self, COMMANDS, Command, KEEPS_NOTHING, Usage};
 use crate::id::PeerId;
 use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
-use crate::text::{Safe, safe_line, span};
+use crate::text::{Safe, minutes, safe_line, span};
 use crate::time::Instant;
 
 /// How long an answer to `/ping` may take before it is told that none has come.
@@ -253,7 +252,7 @@ impl Conversation {
                     status.loss.map(|loss| Safe::from(loss.percent()) + "%"),
                 ),
                 ("heard ", status.heard.map(|heard| span(heard) + " ago")),
-                ("key ", status.key_age.map(|age| clock(age) + " old")),
+                ("key ", status.key_age.map(|age| minutes(age) + " old")),
             ];
             for (what, value) in parts {
                 if let Some(value) = value {

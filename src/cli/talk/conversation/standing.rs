@@ -10,7 +10,7 @@ use crate::cli::{Barrier, Error, Obstacle, Out, Peer};
 use crate::id::PeerId;
 use crate::net::IcmpKind;
 use crate::proto::SessionStatus;
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
 use crate::wire::limits::VERSION;
 
 /// What is known about the way to a peer.
@@ -300,12 +300,6 @@ const fn stepped_up(seconds: u64) -> u64 {
         1..=10 => seconds,
         _ => seconds.next_multiple_of(3),
     }
-}
-
-/// Minutes and seconds: `1:05`.
-pub(super) fn clock(time: Duration) -> Safe {
-    let seconds = time.as_secs();
-    safe_line(&format!("{}:{:02}", seconds / 60, seconds % 60))
 }
 
 #[cfg(test)]

@@ -478,11 +478,6 @@ fn a_session_whose_keys_are_gone_because_nothing_was_said_is_open() {
     }
 }
 
-#[test]
-fn a_clock_shows_minutes_and_seconds() {
-    assert_eq!(clock(Duration::from_secs(65)).as_str(), "1:05");
-}
-
 /// Its machine may be off by now, or it never took our HELLO.
 #[test]
 fn nobody_is_said_to_be_undecided_who_is_not_heard() {
