@@ -4,7 +4,9 @@
 use core::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -103,6 +105,24 @@ impl Host {
                 });
             }
         }
+    }
+
+    /// The same for whoever waits: [`ResolveError::Temporary`] if nothing is found for so long.
+    ///
+    /// # Errors
+    /// [`ResolveError`].
+    pub fn resolve_within(
+        self,
+        patience: Duration,
+        family: Family,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
+        let (sender, found) = channel();
+        self.resolve(family, move |addresses| {
+            // Nobody may wait for it any more.
+            let _ = sender.send(addresses);
+        });
+        let found = found.recv_timeout(patience);
+        found.unwrap_or(Err(ResolveError::Temporary))
     }
 }
 
@@ -407,7 +427,7 @@ mod tests {
 
     #[test]
     fn a_literal_is_there_at_once_and_a_name_comes_later() {
-        let (done, wait) = mpsc::channel();
+        let (done, wait) = channel();
         let send = |done: &mpsc::Sender<_>| {
             let done = done.clone();
             move |result| done.send(result).expect("somebody waits")
@@ -430,7 +450,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_a_name_is_answered_though_there_is_no_thread() {
-        let (done, wait) = mpsc::channel();
+        let (done, wait) = channel();
         let tell = move |found: Result<(), _>| done.send(found).expect("somebody waits");
         let none = |_| Err(io::ErrorKind::WouldBlock.into());
         answer_later(tell, || unreachable!("nobody looks"), none);

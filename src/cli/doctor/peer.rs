@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::cli::control::Running;
@@ -81,20 +80,12 @@ fn place(patient: &Patient<'_>) -> Result<Option<Host>, Error> {
 }
 
 fn resolve(host: Host) -> Result<Vec<SocketAddr>, Check> {
-    let (sender, found) = mpsc::channel();
-    host.resolve(Family::Any, move |addresses| {
-        // Nobody may wait for it any more.
-        let _ = sender.send(addresses);
-    });
-    let failed = |words: Safe| {
+    let found = host.resolve_within(TO_RESOLVE, Family::Any);
+    found.map_err(|error| {
+        let words = safe_line(&error.to_string());
         Check::new("name resolution", Outcome::Failed(ExitCode::Network), words)
             .advice("is it spelt right? is the network connected?")
-    };
-    match found.recv_timeout(TO_RESOLVE) {
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => Err(failed(safe_line(&error.to_string()))),
-        Err(_) => Err(failed("the name server does not answer".into())),
-    }
+    })
 }
 
 /// What the way to an address takes, and what it complains about. Sends a handful of datagrams that every

@@ -335,23 +335,12 @@ impl Wanted {
 
 fn look_up(host: &HostPort, family: Family, patience: Duration) -> Result<Vec<SocketAddr>, Error> {
     let text = host.to_string();
-    let name = || safe_line(host.host());
-    let not_found = |reason: Safe| Error::HostNotFound {
-        host: name(),
-        reason,
-    };
     let parsed = Host::parse(&text, None);
-    let parsed = parsed.map_err(|error| not_found(safe_line(&error.to_string())))?;
-    let (sender, found) = channel();
-    parsed.resolve(family, move |addresses| {
-        // Nobody may wait for it any more.
-        let _ = sender.send(addresses);
-    });
-    match found.recv_timeout(patience) {
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => Err(not_found(safe_line(&error.to_string()))),
-        Err(_) => Err(not_found("the name server does not answer".into())),
-    }
+    let found = parsed.and_then(|host| host.resolve_within(patience, family));
+    found.map_err(|error| Error::HostNotFound {
+        host: safe_line(host.host()),
+        reason: safe_line(&error.to_string()),
+    })
 }
 
 /// The key to ask for, and what to call it.
