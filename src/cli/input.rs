@@ -36,11 +36,26 @@ pub(super) fn confirm(question: &Safe) -> Result<bool, Error> {
             .take(MAX_ANSWER_LEN)
             .read_line(&mut answer)
     });
-    read.map_err(|error| Error::System {
+    read.map_err(|error| cannot_ask(&error))?;
+    Ok(matches!(answer.trim(), "y" | "yes"))
+}
+
+/// Reads the line that somebody types.
+///
+/// # Errors
+/// [`Error::System`].
+pub(super) fn typed_line() -> Result<String, Error> {
+    let mut typed = String::new();
+    let read = io::stdin().read_line(&mut typed);
+    read.map_err(|error| cannot_ask(&error))?;
+    Ok(typed)
+}
+
+pub(super) fn cannot_ask(error: &io::Error) -> Error {
+    Error::System {
         operation: "ask on the terminal",
         reason: safe_line(&error.to_string()),
-    })?;
-    Ok(matches!(answer.trim(), "y" | "yes"))
+    }
 }
 
 /// Reads a key from standard input to its end.

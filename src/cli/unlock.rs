@@ -15,7 +15,8 @@ use rustix::fd::AsFd;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::cli::{Context, Error, Out, Prompt, input, streams};
+use crate::cli::input::{self, cannot_ask};
+use crate::cli::{Context, Error, Out, Prompt, streams};
 use crate::crypto::StaticSecret;
 #[cfg(unix)]
 use crate::net::put_back_before_the_end;
@@ -185,10 +186,7 @@ pub(super) fn ask_new(context: &Context, prompt: Prompt) -> Result<Passphrase, E
 
 /// Asks on the terminal, without echo.
 fn ask(what: &Safe) -> Result<Zeroizing<String>, Error> {
-    let fail = |error: io::Error| Error::System {
-        operation: "ask on the terminal",
-        reason: safe_line(&error.to_string()),
-    };
+    let fail = |error: io::Error| cannot_ask(&error);
     #[cfg(unix)]
     keep_terminal().map_err(fail)?;
     let what = streams::of_terminal().shown(what.as_str());

@@ -1,7 +1,5 @@
 //! `peers replace`: somebody has a new key. It is typed, never clicked away.
 
-use std::io;
-
 use crate::cli::args::PeersReplaceArgs;
 use crate::cli::talk::check_still_means;
 use crate::cli::{Context, Error, Out, Prompt, Suggestion, identity, input};
@@ -71,12 +69,7 @@ fn confirm(name: &Safe, key: &PeerId, context: &Context) -> Result<(), Error> {
     context
         .out
         .complaint(&(question + ", as they are read out to you:"));
-    let mut typed = String::new();
-    let read = io::stdin().read_line(&mut typed);
-    read.map_err(|error| Error::System {
-        operation: "ask on the terminal",
-        reason: safe_line(&error.to_string()),
-    })?;
+    let typed = input::typed_line()?;
     if is_beginning(&typed, &fingerprint(key)) {
         return Ok(());
     }

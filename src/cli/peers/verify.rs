@@ -1,7 +1,5 @@
 //! `peers verify`: two people compare their safety number, for which no session is needed.
 
-use std::io;
-
 use crate::cli::args::PeersVerifyArgs;
 use crate::cli::{Context, Error, Prompt, Suggestion, identity, input};
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
@@ -153,13 +151,7 @@ fn ask(name: &str, number: &str, context: &Context) -> Result<String, Error> {
     out.complaint(
         &"type the 60 digits that you are read (spaces do not count), or Enter to stop:".into(),
     );
-    let mut typed = String::new();
-    let read = io::stdin().read_line(&mut typed);
-    read.map_err(|error| Error::System {
-        operation: "ask on the terminal",
-        reason: safe_line(&error.to_string()),
-    })?;
-    Ok(typed)
+    input::typed_line()
 }
 
 /// In groups of five digits, four to a line.
