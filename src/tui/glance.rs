@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// Who has pressed a key for less than this has not seen yet what changed meanwhile.
-pub(super) const GLANCE: Duration = Duration::from_millis(300);
+/// Who has pressed a key, or ended a line, for less than this has not seen yet what changed meanwhile.
+pub(crate) const GLANCE: Duration = Duration::from_millis(300);
 
 /// Since when something stands on the terminal; none until it was drawn.
 #[derive(Clone, Copy, Debug, Default)]

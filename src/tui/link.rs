@@ -14,9 +14,8 @@ const SILENCE: Duration = Duration::from_millis(6_500);
 /// That nothing is acknowledged is told after this.
 const UNACKED: Duration = Duration::from_secs(10);
 /// After so much silence the words change no more than every [`SLOW_STEP`].
-const SLOW_AFTER: u64 = 60;
-/// Seconds.
-const SLOW_STEP: u64 = 3;
+pub(crate) const SLOW_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const SLOW_STEP: Duration = Duration::from_secs(3);
 
 /// What is wrong, if something is. `told`: when the status was.
 pub(super) fn trouble(link: &LinkStatus, told: Instant, now: Instant) -> Option<Safe> {
@@ -85,10 +84,10 @@ impl LinkStatus {
 /// Seconds that have passed, in steps while there are many. It is no less than is said.
 pub(super) fn stepped_down(time: Duration) -> u64 {
     let seconds = time.as_secs();
-    if seconds < SLOW_AFTER {
+    if time < SLOW_AFTER {
         seconds
     } else {
-        seconds - seconds % SLOW_STEP
+        seconds - seconds % SLOW_STEP.as_secs()
     }
 }
 

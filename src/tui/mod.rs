@@ -46,11 +46,13 @@ mod wrap;
 pub use app::{App, Settings};
 pub(crate) use bell::{Bell, more_messages};
 pub use clock::Zone;
+pub(crate) use glance::GLANCE;
 pub use input::{
     Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Held, Hit, Input, LinkStatus,
     Moved, Notice, Now, Said, Standing, Ticket, Told,
 };
 pub use keymap::{BadKey, Keymap};
+pub(crate) use link::{SLOW_AFTER, SLOW_STEP};
 pub use osc::{Osc, Through};
 pub use places::{MIN_HEIGHT, MIN_WIDTH};
 pub use purged::Purged;

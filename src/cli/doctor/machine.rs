@@ -10,13 +10,10 @@ use crate::net::check_entropy;
 use crate::store::{Mode, written_at};
 use crate::text::{Charset, safe_line};
 use crate::time::UnixTime;
-use crate::tui::Terminal;
+use crate::tui::{MIN_HEIGHT, MIN_WIDTH, Terminal};
 
 /// No clock that is right stands before this program was written: 1 November 2026.
 const WRITTEN: UnixTime = UnixTime(1_793_491_200_000);
-
-/// The smallest screen that the full screen is drawn on.
-const SMALLEST: (u16, u16) = (20, 6);
 
 /// How a paste is known from what is typed.
 const PASTES: &str = if cfg!(windows) {
@@ -56,9 +53,10 @@ fn terminal(patient: &Patient<'_>) -> Check {
             .advice("use securechat --plain");
     };
     let words = format!("{width} columns, {height} rows; {PASTES}");
-    if width < SMALLEST.0 || height < SMALLEST.1 {
+    if width < MIN_WIDTH || height < MIN_HEIGHT {
         let check = Check::plain(what, Outcome::Warning, &words);
-        return check.advice("make it 20 columns and 6 rows at least, or use --plain");
+        let size = format!("make it {MIN_WIDTH} columns and {MIN_HEIGHT} rows at least");
+        return check.advice(safe_line(&(size + ", or use --plain")));
     }
     Check::plain(what, Outcome::Good, &words)
 }

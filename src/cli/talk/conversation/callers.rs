@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::talk::conversation::GLANCE;
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::Instant;
+use crate::tui::GLANCE;
 
 /// How long a question has stood before an answer can be meant for it. What comes sooner was typed
 /// for somebody else: to the peer spoken to, or about a guest that is settled.

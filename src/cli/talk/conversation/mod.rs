@@ -89,14 +89,12 @@ use crate::proto::SessionStatus;
 use crate::store::Keepalive;
 use crate::text::Safe;
 use crate::time::Instant;
-use crate::tui;
+use crate::tui::{self, GLANCE};
 
 /// How often known-peers is looked at. A change counts at the second look that finds it, within 2 s.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often it is looked at whether the last words have arrived.
 const LEAVE_LOOK: Duration = Duration::from_millis(20);
-/// How long a change of the prompt must have stood before a line can be meant for it.
-const GLANCE: Duration = Duration::from_millis(300);
 /// From one warning of an unknown key that claims somebody's name to the next.
 const CLAIM_PAUSE: Duration = Duration::from_secs(60);
 /// From one warning of a peer that shows another signing key to the next about the same one.

@@ -12,13 +12,10 @@ use crate::cli::talk::fact::{Change, Fact, Whose};
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::Instant;
-use crate::tui::{LinkStatus, Moved};
+use crate::tui::{LinkStatus, Moved, SLOW_AFTER, SLOW_STEP};
 
-/// From one event about a way to the next, at least; and in the second minute of trouble and later. As the link
-/// line of a screen.
+/// From one event about a way to the next, at least, in the first minute of trouble.
 const STEP: Duration = Duration::from_secs(1);
-const SLOW_STEP: Duration = Duration::from_secs(3);
-const SLOW_AFTER: Duration = Duration::from_secs(60);
 /// A round trip that has changed by less is the same: by this,
 const RTT_STEP: Duration = Duration::from_millis(5);
 /// or by this part of what was told.
