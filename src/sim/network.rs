@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::DefaultHasher;
 
 use crate::sim::nat::{Nat, NatConfig};
-use crate::sim::netem::{Link, LinkConfig, LinkStats};
+use crate::sim::netem::{Link, LinkConfig};
 use crate::sim::rng::SimRng;
 use crate::time::Instant;
 
@@ -203,16 +203,6 @@ impl Network {
         for link in self.links.values_mut() {
             link.set_config(config.clone());
         }
-    }
-
-    /// Sets the behaviour of one direction.
-    pub fn set_link(&mut self, from: HostId, to: HostId, config: LinkConfig) {
-        self.link_mut(from, to).set_config(config);
-    }
-
-    /// What one direction did so far.
-    pub fn link_stats(&mut self, from: HostId, to: HostId) -> LinkStats {
-        self.link_mut(from, to).stats()
     }
 
     /// Cuts one direction: what is sent from now on vanishes.

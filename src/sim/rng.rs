@@ -29,12 +29,6 @@ impl SimRng {
         Self(ChaCha20Rng::from_seed(key))
     }
 
-    /// A generator of its own, seeded from this one.
-    #[must_use]
-    pub fn fork(&mut self) -> Self {
-        Self(ChaCha20Rng::from_seed(self.seed()))
-    }
-
     /// 32 bytes to seed something with.
     #[must_use]
     pub fn seed(&mut self) -> [u8; 32] {
