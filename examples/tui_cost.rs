@@ -15,12 +15,13 @@ use std::time::Duration;
 use ratatui_core::backend::TestBackend;
 use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use securechat::calendar::Zone;
 use securechat::chat::{LogId, Name};
 use securechat::id::PeerId;
 use securechat::text::Charset;
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
-    App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Through, Told, Zone,
+    App, Card, Discretion, Input, Keymap, Now, Said, Settings, Standing, Through, Told,
 };
 
 /// How much is measured.

@@ -110,6 +110,7 @@
 //!
 //! What peers send is their word, and can drive a terminal: show it through [`text::Safe`] alone.
 
+pub mod calendar;
 pub mod chat;
 #[doc(hidden)]
 pub mod cli;

@@ -2,7 +2,8 @@
 
 use core::str::FromStr;
 
-use securechat::store::{Day, HostPort, KeyFile, KeyOffer, KnownPeers, key_text, key_uri};
+use securechat::calendar::Day;
+use securechat::store::{HostPort, KeyFile, KeyOffer, KnownPeers, key_text, key_uri};
 use securechat::text::safe_text;
 use securechat::wire::frame::{Frame, Payload};
 use securechat::wire::limits::{DATA_HEADER_LEN, MAX_DATAGRAM_LEN};

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::calendar::Stamp;
 use crate::chat::{LogId, Name, Received};
 use crate::cli::report::Report;
 use crate::json;
-use crate::plain::Stamp;
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::calendar::Day;
 use crate::cli::args::StatusArgs;
 use crate::cli::control::{Params, Running};
 use crate::cli::history;
@@ -13,7 +14,7 @@ use crate::cli::turn::{PATIENCE, holder};
 use crate::cli::{Context, Error, ExitCode, Out, Suggestion, identity};
 use crate::control::IS_SUPPORTED;
 use crate::id::PeerId;
-use crate::store::{Day, HostPort, KnownPeers, Peer, key_text};
+use crate::store::{HostPort, KnownPeers, Peer, key_text};
 use crate::text::{Safe, count_messages, safe_line};
 
 pub(super) fn run(args: &StatusArgs, context: &Context) -> Result<ExitCode, Error> {

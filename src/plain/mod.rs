@@ -2,8 +2,6 @@
 
 mod past;
 mod printer;
-mod stamp;
 
 pub use past::Past;
 pub use printer::{Form, Mark, Own, Printer};
-pub use stamp::Stamp;

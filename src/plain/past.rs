@@ -1,7 +1,7 @@
 //! Messages that are looked up again.
 
+use crate::calendar::Stamp;
 use crate::chat::Received;
-use crate::plain::Stamp;
 use crate::plain::printer::indent;
 use crate::text::{Safe, safe_text, safe_whole_text, single_line, unreadable};
 use crate::time::UnixTime;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::calendar::Stamp;
 use crate::chat::Received;
-use crate::plain::Stamp;
 use crate::text::{Safe, safe_text, safe_whole_text, single_line, unreadable};
 
 /// For whom standard output is.

@@ -11,7 +11,6 @@ use core::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -19,6 +18,7 @@ use super::error::{Error, ErrorKind, Operation};
 use super::key_text::{SECRET_PREFIX, decode_key, decode_secret, key_text};
 use super::passphrase::Passphrase;
 use super::protection::{Cost, Sealed};
+use crate::calendar::Zone;
 use crate::crypto::{StaticSecret, scrub_stack};
 use crate::id::PeerId;
 use crate::text::{Safe, safe_line};
@@ -221,19 +221,11 @@ fn remarks(public: &PeerId, created: UnixTime, comment: &str) -> String {
         none if none.as_str().is_empty() => String::new(),
         comment => format!("{COMMENT}{comment}"),
     };
-    let created = rfc3339(created);
+    let created = Zone::utc().at(created).utc();
     format!(
         "{WARNING}\n{CREATED}{created}{comment}\n{PUBLIC}{}\n",
         key_text(public)
     )
-}
-
-/// Whole seconds in UTC.
-fn rfc3339(time: UnixTime) -> String {
-    let milliseconds = i64::try_from(time.0).unwrap_or(i64::MAX);
-    let time = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX);
-    let seconds = Timestamp::from_second(time.as_second()).unwrap_or(Timestamp::MAX);
-    seconds.to_string()
 }
 
 /// Not inlined: what it leaves on the stack is scrubbed by its caller.

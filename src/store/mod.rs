@@ -5,7 +5,6 @@ mod archive;
 mod atomic;
 mod audit;
 mod config;
-mod day;
 mod error;
 mod host_port;
 mod identity;
@@ -40,7 +39,6 @@ pub use config::{
     Binding, Callers, Config, ConfigError, ConfigProblem, Keepalive, Mode, Notify, Osc,
     config_keys, parse_config,
 };
-pub use day::{Day, NotADay};
 pub use error::{Error, ErrorKind, Operation};
 pub use host_port::HostPort;
 pub use identity::{

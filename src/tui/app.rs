@@ -3,11 +3,11 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::calendar::Zone;
 use crate::id::PeerId;
 use crate::text::{Charset, Safe};
 use crate::time::Instant;
 use crate::tui::bell::Bell;
-use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::editor::Line;
 use crate::tui::glance::Glance;

@@ -3,13 +3,13 @@
 use core::mem;
 use std::collections::BTreeSet;
 
+use crate::calendar::Zone;
 use crate::chat::words::ShortCode;
 use crate::chat::{MessageRef, Name};
 use crate::commands::{self, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, typeable};
 use crate::time::{Instant, UnixTime};
-use crate::tui::clock::Zone;
 use crate::tui::editor::{Editor, TooLong};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::history::History;

@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 
+use crate::calendar::{Day, Zone};
 use crate::chat::{Name, State};
 use crate::text::{Charset, Safe, safe_line, safe_text_marked, safe_whole_text, unreadable};
 use crate::time::UnixTime;
-use crate::tui::clock::{Day, Zone};
 use crate::tui::input::{Earlier, Said, Ticket};
 use crate::tui::wrap::{self, Break};
 
@@ -131,14 +131,15 @@ impl Entry {
     }
 
     fn theirs(said: &Said, zone: &Zone) -> Self {
-        let day = zone.day(said.at);
+        let at = zone.at(said.at);
+        let day = at.day();
         let mut lead = Safe::default();
         if said.again {
             lead = lead + "(again) ";
         }
         let is_late = said.at.0.saturating_sub(said.written.0) > LATE_MS;
         if is_late {
-            lead = lead + "(sent " + zone.moment(said.written, day) + ") ";
+            lead = lead + "(sent " + zone.at(said.written).moment(&at) + ") ";
         }
         let entry = match &said.text {
             Some(text) => Self::written(said.at, day, Kind::Theirs, text),
@@ -164,16 +165,16 @@ impl Entry {
         receipt: Receipt,
         ticket: Ticket,
     ) -> Self {
-        Self::written(at, zone.day(at), Kind::Ours(receipt, ticket), text)
+        Self::written(at, zone.at(at).day(), Kind::Ours(receipt, ticket), text)
     }
 
     pub(super) fn note(at: UnixTime, zone: &Zone, words: Safe) -> Self {
-        Self::of(at, zone.day(at), Kind::Note, words)
+        Self::of(at, zone.at(at).day(), Kind::Note, words)
     }
 
     /// What stands before the oldest message that is shown, if there are older ones.
     pub(super) fn older(at: UnixTime, zone: &Zone) -> Self {
-        Self::of(at, zone.day(at), Kind::Older, OLDER.into())
+        Self::of(at, zone.at(at).day(), Kind::Older, OLDER.into())
     }
 
     fn gap(at: UnixTime, zone: &Zone, missing: u64) -> Self {
@@ -183,7 +184,7 @@ impl Entry {
             " messages"
         };
         let words = Safe::from("-- ") + missing + noun + " missing --";
-        Self::of(at, zone.day(at), Kind::Gap, words)
+        Self::of(at, zone.at(at).day(), Kind::Gap, words)
     }
 
     fn written(at: UnixTime, day: Day, kind: Kind, text: &str) -> Self {
@@ -235,7 +236,7 @@ impl Entry {
             Kind::Gap => Safe::default(),
             Kind::Note | Kind::Older | Kind::Deleted => return Vec::new(),
         };
-        let lead = zone.full(self.at) + " " + author;
+        let lead = zone.at(self.at).full() + " " + author;
         // A screen folds a long text, a file has all of it.
         let text = self.lead.clone() + safe_whole_text(self.raw());
         let mut lines = text.as_str().split('\n').map(safe_line);

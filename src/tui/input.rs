@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use ratatui_crossterm::crossterm::event::KeyEvent;
 
+use crate::calendar::Zone;
 use crate::chat::words::ShortCode;
 use crate::chat::{MessageRef, Name, State};
 use crate::id::PeerId;
 use crate::text::Safe;
 use crate::time::{Instant, UnixTime};
-use crate::tui::clock::Zone;
 use crate::tui::purged::Purged;
 use crate::tui::verifying::Noted;
 

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::calendar::{Day, Zone};
 use crate::chat::Name;
-use crate::tui::clock::{Day, Zone};
 use crate::tui::entry::{Entry, Kind, Receipt, Shape};
 use crate::tui::input::Ticket;
 
@@ -200,7 +200,7 @@ impl Log {
     /// Goes by the days of this time zone.
     pub(super) fn move_to(&mut self, zone: &Zone) {
         for (_, entry) in &mut self.entries {
-            entry.day = zone.day(entry.at);
+            entry.day = zone.at(entry.at).day();
         }
     }
 

@@ -1,8 +1,8 @@
 use super::*;
+use crate::calendar::Zone;
 use crate::text::Charset;
 use crate::text::Safe;
 use crate::time::UnixTime;
-use crate::tui::clock::Zone;
 use crate::tui::wrap::Break;
 
 const SHAPE: Shape = Shape {

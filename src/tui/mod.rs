@@ -12,7 +12,6 @@
 
 mod app;
 mod bell;
-mod clock;
 mod console;
 mod conversation;
 #[cfg(unix)]
@@ -45,7 +44,6 @@ mod wrap;
 
 pub use app::{App, Settings};
 pub(crate) use bell::{Bell, more_messages};
-pub use clock::Zone;
 pub(crate) use glance::GLANCE;
 pub use input::{
     Action, Ask, Card, Comparison, Discretion, Earlier, Files, Guest, Held, Hit, Input, LinkStatus,

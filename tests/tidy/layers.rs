@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("time", &[]),
     ("text", &[]),
+    ("calendar", &["text", "time"]),
     ("commands", &["text", "time"]),
     ("wire", &["id"]),
     ("crypto", &["id", "sync"]),
@@ -21,7 +22,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "sim",
         &["id", "time", "text", "wire", "crypto", "proto", "chat"],
     ),
-    ("store", &["id", "time", "text", "crypto", "chat"]),
+    (
+        "store",
+        &["id", "time", "text", "calendar", "crypto", "chat"],
+    ),
     (
         "net",
         &[
@@ -30,13 +34,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("json", &["text"]),
     ("control", &["sync", "json"]),
-    ("plain", &["id", "time", "text", "chat"]),
-    ("tui", &["id", "sync", "time", "text", "commands", "chat"]),
+    ("plain", &["id", "time", "text", "calendar", "chat"]),
+    (
+        "tui",
+        &["id", "sync", "time", "text", "calendar", "commands", "chat"],
+    ),
     (
         "cli",
         &[
-            "id", "sync", "time", "text", "commands", "wire", "crypto", "proto", "chat", "sim",
-            "store", "net", "plain", "tui", "json", "control",
+            "id", "sync", "time", "text", "calendar", "commands", "wire", "crypto", "proto",
+            "chat", "sim", "store", "net", "plain", "tui", "json", "control",
         ],
     ),
 ];

@@ -1,9 +1,10 @@
 //! What is new, what was seen, and where the screen stands.
 
+use securechat::calendar::Zone;
 use securechat::chat::{Name, State};
 use securechat::id::PeerId;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Earlier, Input, Notice, Said, Settings, Told, Zone};
+use securechat::tui::{Action, Earlier, Input, Notice, Said, Settings, Told};
 
 use crate::screen::{BOB, CAROL, Screen, settings};
 

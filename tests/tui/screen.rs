@@ -10,13 +10,14 @@ use ratatui_core::layout::Position;
 use ratatui_core::style::Modifier;
 use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use securechat::calendar::Zone;
 use securechat::chat::{LogId, Name, State};
 use securechat::id::PeerId;
 use securechat::text::{Charset, Safe, safe_line};
 use securechat::time::{Instant, UnixTime};
 use securechat::tui::{
     Action, App, Ask, Card, Discretion, Input, Keymap, LinkStatus, Now, Said, Settings, Standing,
-    Through, Ticket, Told, Zone,
+    Through, Ticket, Told,
 };
 
 pub(crate) const BOB: PeerId = PeerId::new([2; 32]);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use crate::calendar::Stamp;
 use crate::chat::{Draft, Messenger, State, words};
 use crate::cli::demo::echo::{Answering, Echo};
 use crate::cli::demo::listening;
@@ -13,7 +14,6 @@ use crate::cli::{Error, ExitCode, Out};
 use crate::crypto::{PROTOCOL_NAME, StaticSecret};
 use crate::id::PeerId;
 use crate::net::{Clock, os_rng};
-use crate::plain::Stamp;
 use crate::proto::{ApiMisuse, ShortCode};
 use crate::text::{Safe, safe_line};
 

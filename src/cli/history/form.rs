@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::calendar::Stamp;
 use crate::chat::{FailReason, Received};
 use crate::cli::history::people::People;
 use crate::cli::json::{self, Body, Versioned, message_id};
-use crate::plain::{Past, Stamp};
+use crate::plain::Past;
 use crate::store::{Entry, Standing, key_text};
 use crate::text::{Safe, safe_line};
 

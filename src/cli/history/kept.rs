@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::tz::TimeZone;
-
+use crate::calendar::Zone;
 use crate::cli::control::Running;
 use crate::cli::history::When;
 use crate::cli::turn::{Acquire, BRIEF, PATIENCE, Turn};
@@ -141,6 +140,6 @@ impl Kept {
 
     /// Which moment somebody means.
     pub(super) fn moment(&self, when: When) -> UnixTime {
-        when.moment(self.now, &TimeZone::system())
+        when.moment(self.now, &Zone::system())
     }
 }

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
+use crate::calendar::Stamp;
 use crate::cli::args::{
     HistoryCommand, HistoryExportArgs, HistoryFilter, HistoryPurgeArgs, HistorySearchArgs,
     HistoryShowArgs,
@@ -29,7 +30,6 @@ use crate::cli::history::people::{People, Who};
 use crate::cli::history::spool::Spool;
 use crate::cli::{Context, Error, ExitCode, Prompt, input};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::store::{Counted, Filter, IdentityLock, Keep, Loss};
 use crate::text::{Safe, count_messages, safe_line};
 use crate::time::UnixTime;

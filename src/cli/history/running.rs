@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use crate::calendar::Zone;
 use crate::cli::args::{HistoryPurgeArgs, HistoryShowArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::history::form::Form;
@@ -241,5 +241,5 @@ fn newest(
 }
 
 fn ms(when: Option<When>, now: UnixTime) -> Option<u64> {
-    when.map(|when| when.moment(now, &TimeZone::system()).0)
+    when.map(|when| when.moment(now, &Zone::system()).0)
 }

@@ -3,9 +3,7 @@
 use core::fmt;
 use std::time::Duration;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
+use crate::calendar::{Day, Zone};
 use crate::time::{UnixTime, duration_text, parse_duration};
 
 /// A time in the past.
@@ -14,7 +12,7 @@ pub enum When {
     /// So long ago.
     Ago(Duration),
     /// The first moment of this day, where the user is.
-    Day(Date),
+    Day(Day),
 }
 
 impl When {
@@ -27,28 +25,18 @@ impl When {
         if let Ok(ago) = parse_duration(text) {
             return Ok(Self::Ago(ago));
         }
-        let day: Date = text.parse().map_err(|_| FORM)?;
-        // The parser takes other forms too, and times behind a day.
-        if day.to_string() != text {
-            return Err(FORM);
-        }
-        Ok(Self::Day(day))
+        text.parse().map(Self::Day).map_err(|_| FORM)
     }
 
     /// Which moment that is.
-    pub(super) fn moment(self, now: UnixTime, zone: &TimeZone) -> UnixTime {
-        let day = match self {
+    pub(super) fn moment(self, now: UnixTime, zone: &Zone) -> UnixTime {
+        match self {
             Self::Ago(ago) => {
                 let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
-                return UnixTime(now.0.saturating_sub(ago));
+                UnixTime(now.0.saturating_sub(ago))
             }
-            Self::Day(day) if day.year() < 1970 => return UnixTime(0),
-            Self::Day(day) => day,
-        };
-        // The last days of the calendar begin nowhere: they are after everything.
-        let begins = day.to_zoned(zone.clone());
-        let ms = begins.map_or(i64::MAX, |begins| begins.timestamp().as_millisecond());
-        UnixTime(u64::try_from(ms).unwrap_or(0))
+            Self::Day(day) => zone.begin(day),
+        }
     }
 }
 
@@ -73,7 +61,7 @@ mod tests {
             Ok(When::Ago(Duration::from_secs(604_800)))
         );
         let now = UnixTime(1_795_226_971_120);
-        let at = |text| When::parse(text).unwrap().moment(now, &TimeZone::UTC);
+        let at = |text| When::parse(text).unwrap().moment(now, &Zone::utc());
         assert_eq!(at("1h"), UnixTime(now.0 - 3_600_000));
         assert_eq!(at("4294967295d"), UnixTime(0), "before everything");
         assert_eq!(at("2026-11-21"), UnixTime(1_795_219_200_000));
@@ -91,22 +79,5 @@ mod tests {
         ] {
             assert!(When::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_day_begins_where_the_user_is() {
-        let zone = TimeZone::fixed(jiff::tz::offset(2));
-        let day = When::parse("2026-11-21").unwrap();
-        let hours = 2 * 3_600_000;
-        let in_utc = day.moment(UnixTime(0), &TimeZone::UTC);
-        assert_eq!(day.moment(UnixTime(0), &zone), UnixTime(in_utc.0 - hours));
-        let at = |text| {
-            let day = When::parse(text).unwrap();
-            day.moment(UnixTime(0), &TimeZone::UTC)
-        };
-        for day in ["1969-12-31", "-009999-01-01"] {
-            assert_eq!(at(day), UnixTime(0), "before everything");
-        }
-        assert!(at("9999-12-31") > UnixTime(1 << 47), "after everything");
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::calendar::Day;
 use crate::cli::args::{PeerArgs, PeersAddArgs, PeersCommand, PeersRenameArgs, PeersRevokeArgs};
 use crate::cli::control::{Params, Running};
 use crate::cli::json::{self, Versioned};
 use crate::cli::turn::{BRIEF, PATIENCE};
 use crate::cli::{Context, Error, ExitCode, Suggestion, identity, input};
 use crate::id::PeerId;
-use crate::store::{self, Added, Day, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
+use crate::store::{self, Added, HostPort, KeyOffer, KnownPeers, Peer, fingerprint, key_text};
 use crate::text::{MAX_NAME_LEN, Safe, safe_line};
 use crate::time::UnixTime;
 

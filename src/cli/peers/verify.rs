@@ -1,11 +1,12 @@
 //! `peers verify`: two people compare their safety number, for which no session is needed.
 
+use crate::calendar::Day;
 use crate::cli::args::PeersVerifyArgs;
 use crate::cli::{Context, Error, Prompt, Suggestion, identity, input};
 use crate::crypto::{SAFETY_NUMBER_LEN, safety_number};
 use crate::id::PeerId;
 use crate::net::Clock;
-use crate::store::{self, Day, KnownPeers, fingerprint};
+use crate::store::{self, KnownPeers, fingerprint};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 

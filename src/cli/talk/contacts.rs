@@ -4,12 +4,13 @@ use core::mem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::calendar::Day;
 use crate::chat::Messenger;
 use crate::cli::Error;
 use crate::id::{PeerId, VerifyingKey};
 use crate::proto::{Endpoint, Event, PeerConfig, Shown};
 use crate::store::{
-    self, Day, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, PeerList, Stamp, is_test_only,
+    self, ErrorKind, HostPort, KeyOffer, KnownPeers, Peer, PeerList, Stamp, is_test_only,
     short_key_text,
 };
 use crate::text::{Safe, safe_name};

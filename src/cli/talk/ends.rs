@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, stderr, stdout};
 use std::sync::mpsc::Sender;
 
+use crate::calendar::Zone;
 use crate::chat::Policy;
 use crate::cli::args::Globals;
 use crate::cli::talk::conversation::Typist;
@@ -18,7 +19,7 @@ use crate::net::{Clock, JobControl, on_job_control};
 use crate::plain::{Form, Printer};
 use crate::store::{Config, Notify};
 use crate::text::{Safe, safe_line};
-use crate::tui::{Discretion, Settings, Zone};
+use crate::tui::{Discretion, Settings};
 
 /// What a conversation is shown by, who types, and the lines that come.
 pub(super) type Ends = (Face, Typist, Lines);

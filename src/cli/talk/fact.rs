@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::calendar::Stamp;
 use crate::chat::{Incoming, Outgoing};
 use crate::cli::json::{Body, Trouble, message_id};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::proto::{CloseReason, Unfinished};
 use crate::store::{fingerprint, key_text};
 use crate::text::Safe;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::calendar::Day;
 use crate::crypto::{Psk, scrub_stack};
 use crate::id::{PeerId, VerifyingKey};
-use crate::store::day::Day;
 use crate::store::host_port::HostPort;
 use crate::store::key_text::{decode_key, decode_secret, is_secret, key_text};
 use crate::store::psk::psk_of;
@@ -124,6 +124,7 @@ pub(super) struct PeerLine {
     pub(super) name: Safe,
     pub(super) key: PeerId,
     pub(super) addresses: Vec<HostPort>,
+    /// Days in UTC: finer would tell a thief of the file more than it tells its owner.
     pub(super) seen: Option<Day>,
     pub(super) verified: Option<Day>,
     pub(super) differed: Option<Day>,

@@ -174,8 +174,9 @@ impl Unsaved {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Day;
     use crate::id::PeerId;
-    use crate::store::{Day, ErrorKind};
+    use crate::store::ErrorKind;
     use crate::time::UnixTime;
 
     #[test]

@@ -36,11 +36,11 @@ use zeroize::Zeroizing;
 
 use self::line::{Content, PeerLine, REVOKED_MARK};
 use self::reading::Reading;
-use super::day::Day;
 use super::error::{Error, ErrorKind, Operation};
 use super::host_port::HostPort;
 use super::key_text::{check_somebodys, key_text};
 use super::stamp::Stamp;
+use crate::calendar::Day;
 use crate::crypto::Psk;
 use crate::id::{PeerId, VerifyingKey};
 use crate::text::{Safe, nearest, safe_line, safe_name, skeleton};

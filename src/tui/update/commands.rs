@@ -357,7 +357,7 @@ impl App {
         let Some(found) = self.current().log.get(entry) else {
             return;
         };
-        let at = zone.full(found.at);
+        let at = zone.at(found.at).full();
         let len = found.raw().len();
         let state = match &found.kind {
             Kind::Ours(receipt, _) => receipt.word(),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::calendar::Zone;
 use crate::commands::{Command, Typed};
 use crate::id::PeerId;
 use crate::text::{Safe, count_messages, safe_line};
 use crate::tui::app::App;
-use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Receipt};
 use crate::tui::input::{Card, Earlier, Guest, Hit, Said, Standing, Ticket, Told};

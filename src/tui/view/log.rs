@@ -5,9 +5,9 @@ use core::ops::Range;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
+use crate::calendar::Zone;
 use crate::text::Safe;
 use crate::tui::app::{App, Mode};
-use crate::tui::clock::Zone;
 use crate::tui::conversation::Conversation;
 use crate::tui::entry::{Entry, Kind, Receipt};
 use crate::tui::keys::Bind;
@@ -155,7 +155,7 @@ impl Paper<'_> {
             pen.field(mark, RECEIPT, style).plain(" ");
             return;
         }
-        pen.field(&self.zone.clock(entry.at), TIME, plain)
+        pen.field(&self.zone.at(entry.at).clock(), TIME, plain)
             .plain(" ");
         pen.field(receipt, RECEIPT, receipt_style).plain(" ");
         pen.field(&name, NAME, style).plain(" ");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::calendar::Stamp;
 use crate::chat::MessageRef;
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
@@ -9,7 +10,6 @@ use crate::cli::talk::unsaved;
 use crate::cli::{Error, When, qr};
 use crate::commands::Wanted;
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::store::{Entry, Filter, Page, Search, Way, key_uri};
 use crate::text::{Safe, Words, count_messages, safe_line};
 use crate::time::UnixTime;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::calendar::Stamp;
 use crate::cli::json::ms;
 use crate::cli::status::turned_away;
 use crate::cli::talk::conversation::screen::link_status;
@@ -10,7 +11,6 @@ use crate::cli::talk::fact::Fact;
 use crate::cli::{Error, ExitCode};
 use crate::commands::{self, COMMANDS, Command, KEEPS_NOTHING, Usage};
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::store::{self, fingerprint};
 use crate::text::{Safe, minutes, safe_line, span};
 use crate::time::Instant;

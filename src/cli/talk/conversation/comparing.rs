@@ -1,12 +1,12 @@
 //! How a comparison stands, and how that is shown: to a screen as a value, in lines with the commands.
 
+use crate::calendar::Day;
 use crate::chat::words::{Typed, compare, words};
 use crate::cli::peers::verify::lines;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Out, Peer, Suggestion};
 use crate::id::PeerId;
 use crate::proto::{ShortCode, Unfinished};
-use crate::store::Day;
 use crate::text::{Safe, safe_line};
 use crate::time::Instant;
 use crate::tui::{self, Noted, Told};

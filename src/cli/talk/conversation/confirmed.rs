@@ -3,11 +3,12 @@
 
 use core::mem;
 
+use crate::calendar::Day;
 use crate::cli::Error;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::fact::Step;
 use crate::id::PeerId;
-use crate::store::{self, Day};
+use crate::store;
 use crate::text::Safe;
 use crate::tui::{self, Noted};
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::calendar::Day;
 use crate::chat::Update;
 use crate::cli::json::ms;
 use crate::cli::talk::contacts::Introduction;
@@ -12,7 +13,7 @@ use crate::cli::talk::goal::Progress;
 use crate::cli::{Error, ExitCode};
 use crate::id::PeerId;
 use crate::proto::{CloseReason, Event, Refusal};
-use crate::store::{self, Day, HostPort};
+use crate::store::{self, HostPort};
 use crate::text::{Safe, span};
 use crate::wire::limits::VERSION;
 

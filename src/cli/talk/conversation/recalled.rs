@@ -1,12 +1,12 @@
 //! Messages that a person in lines names again: to copy, to quote, to send once more. A screen has its own.
 
+use crate::calendar::Stamp;
 use crate::chat::{ContactId, Incoming, MessageRef, Outgoing, State};
 use crate::cli::talk::backlog::Spoken;
 use crate::cli::talk::conversation::Conversation;
 use crate::cli::{Error, ExitCode};
 use crate::commands;
 use crate::id::PeerId;
-use crate::plain::Stamp;
 use crate::store::{Counted, Deletion, ErrorKind, StoreTrouble};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;

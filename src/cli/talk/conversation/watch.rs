@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use crate::calendar::Day;
 use crate::cli::Error;
 use crate::cli::talk::contacts::{Changes, UNUSABLE};
 use crate::cli::talk::conversation::Conversation;
 use crate::id::PeerId;
-use crate::store::{self, Day};
+use crate::store;
 use crate::time::UnixTime;
 
 /// Words differed, and known-peers could not be told.

@@ -17,12 +17,13 @@ pub(super) use self::orders::Order;
 pub(super) use self::ringer::Ringer;
 pub(super) use self::screen::{Alerts, Screen, read_keys};
 
+use crate::calendar::Stamp;
 use crate::chat::{Incoming, Outgoing, Received};
 use crate::cli::talk::fact::{Fact, Said, Who};
 use crate::cli::talk::{moves_cursor, through};
 use crate::cli::{Error, Out, streams};
 use crate::id::PeerId;
-use crate::plain::{Mark, Own, Printer, Stamp};
+use crate::plain::{Mark, Own, Printer};
 use crate::text::{Outlet, Safe, safe_line};
 use crate::time::UnixTime;
 use crate::tui::Told;

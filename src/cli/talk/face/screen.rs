@@ -5,6 +5,7 @@ use std::io;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use crate::calendar::Zone;
 use crate::chat::{Incoming, Name, Outgoing, State};
 use crate::cli::talk::face::orders::{Order, Orders};
 use crate::cli::talk::hook::Hook;
@@ -428,7 +429,7 @@ impl Screen {
 
     /// A laptop travels, and is not started anew for that.
     fn look_at_zone(&mut self) {
-        let zone = tui::Zone::system();
+        let zone = Zone::system();
         if !self.app.goes_by(&zone) {
             let _ = self.take_now(tui::Input::Told(Told::Zone(zone)));
         }
