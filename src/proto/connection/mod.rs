@@ -21,7 +21,7 @@ use crate::proto::connection::acks::{Acks, Told};
 use crate::proto::connection::echo::Echo;
 pub(super) use crate::proto::connection::note::Note;
 pub use crate::proto::connection::note::NoteBody;
-pub(super) use crate::proto::connection::packets::{Poll, Scratch};
+pub(super) use crate::proto::connection::packets::{OVERHEAD, Poll, Scratch};
 use crate::proto::connection::pings::Pings;
 use crate::proto::limits::{MAX_ACK_DELAY, MAX_NOTES, SKIP_WITHIN};
 use crate::proto::mtu::Mtu;

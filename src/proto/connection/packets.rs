@@ -14,7 +14,7 @@ use crate::wire::frame::{Frame, Hello, PayloadWriter};
 use crate::wire::limits::{DATA_HEADER_LEN, FLOOR_DATAGRAM_LEN, TAG_LEN};
 
 /// What a datagram has around the plaintext.
-pub(super) const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
+pub(in crate::proto) const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
 /// Bytes kept free for the frame that ends a session.
 const LAST_FRAME_MAX_LEN: usize = 16;
 

@@ -12,6 +12,7 @@ use core::time::Duration;
 use tracing::{debug, info, trace};
 
 use crate::proto::attempt::Origin;
+use crate::proto::connection::OVERHEAD;
 use crate::proto::event::Event;
 use crate::proto::key_table::Opened;
 use crate::proto::keypair::{Keypair, Slot};
@@ -24,10 +25,6 @@ use crate::proto::timer::Timer;
 use crate::proto::transmit::Transmit;
 use crate::time::Instant;
 use crate::wire::frame::Frame;
-use crate::wire::limits::{DATA_HEADER_LEN, TAG_LEN};
-
-/// Bytes of DATA around the plaintext.
-const OVERHEAD: usize = DATA_HEADER_LEN + TAG_LEN;
 
 impl Peer {
     /// Where packets to the peer go.
