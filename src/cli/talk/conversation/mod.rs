@@ -10,7 +10,6 @@
 //! 4. ask whether it is time to stop,
 //! 5. with nothing else to do, write down what has been shown and told.
 
-mod asked;
 mod beginning;
 mod callers;
 mod calling;
@@ -21,12 +20,14 @@ mod deliveries;
 mod ending;
 mod events;
 mod exporting;
+mod found;
 mod guests;
 mod hearing;
 mod kept;
 mod link;
 mod messages;
 mod moving;
+mod names;
 mod news;
 mod pending;
 mod pings;
@@ -39,7 +40,7 @@ mod searches;
 mod secrets;
 mod serving;
 mod standing;
-mod state;
+mod status;
 mod telling;
 mod typing;
 mod verifying;

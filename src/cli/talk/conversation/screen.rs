@@ -5,14 +5,12 @@ use crate::cli::talk::conversation::standing::Way;
 use crate::cli::talk::conversation::typing::Author;
 use crate::cli::talk::conversation::{Conversation, Link, MAX_LINES, Turn};
 use crate::cli::talk::face::Order;
-use crate::cli::talk::others_can_run;
 use crate::cli::{Error, ExitCode, streams};
 use crate::id::PeerId;
 use crate::net::JobControl;
 use crate::plain::{Form, Printer};
 use crate::proto::Loss;
-use crate::store::{KeyOffer, key_text};
-use crate::text::{Safe, safe_line};
+use crate::text::Safe;
 use crate::time::Instant;
 use crate::tui::{Ask, Card, Files, LinkStatus, Moved, Standing, Told};
 
@@ -176,46 +174,6 @@ impl Conversation {
             Ask::Add { name, key } => self.add(&name, &key)?,
         }
         Ok(())
-    }
-
-    fn offer_of_other(&self, key: &str) -> Result<KeyOffer, Error> {
-        let offer = KeyOffer::parse_argument(key)?;
-        self.check_not_own(&offer.key)?;
-        Ok(offer)
-    }
-
-    /// Saves a key under a name, and calls it if it comes with an address.
-    pub(super) fn add(&mut self, name: &str, key: &str) -> Result<(), Error> {
-        let offer = match self.offer_of_other(key) {
-            Ok(offer) => offer,
-            Err(error) => {
-                self.complain(&error);
-                return Ok(());
-            }
-        };
-        if !self.save(name, &offer.key, &offer.addresses) {
-            return Ok(());
-        }
-        self.warn(Safe::from("saved as ") + safe_line(name));
-        // The core has to know whom it is to call.
-        let reloaded = self.profile.contacts.reload();
-        self.take_over(reloaded)?;
-        if let Some(host) = offer.addresses.first() {
-            self.calls
-                .add_asked(offer.key, host.clone(), self.clock.now());
-        }
-        Ok(())
-    }
-
-    pub(super) fn tell_own_id(&mut self) {
-        let local = self.handle.local_addr();
-        let key = key_text(&self.own);
-        self.warn(Safe::from("listening on ") + local + "/udp as " + key);
-        if self.profile.is_of_this_run() {
-            let words = "this key is gone when you leave, and nobody else is let in";
-            return self.warn(words.into());
-        }
-        self.warn(others_can_run(&self.own, local));
     }
 
     /// Tells a screen how things stand with everybody.

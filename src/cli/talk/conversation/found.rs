@@ -1,4 +1,4 @@
-//! What both faces can ask for beyond how things stand: names, our own key, what is kept.
+//! What people look for in what is kept, in lines and on the full screen.
 
 use std::time::Duration;
 
@@ -6,11 +6,10 @@ use crate::calendar::Stamp;
 use crate::chat::MessageRef;
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::talk::unsaved;
-use crate::cli::{Error, When, qr};
+use crate::cli::{Error, When};
 use crate::commands::Wanted;
 use crate::id::PeerId;
-use crate::store::{Entry, Filter, Page, Search, Way, key_uri};
+use crate::store::{Entry, Filter, Page, Search, Way};
 use crate::text::{Safe, Words, count_messages, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{Hit, Told};
@@ -25,59 +24,6 @@ const MOST_AROUND: usize = 50;
 const MOST_AROUND_BYTES: usize = 128 << 10;
 
 impl Conversation {
-    /// Saves somebody who has no name yet, with the host that this program was to reach it at.
-    pub(super) fn save_as(&mut self, peer: PeerId, name: &str) -> Result<(), Error> {
-        let host = self.goal.host_of(&peer);
-        if self.profile.contacts.is_saved(&peer) {
-            let words = Safe::from("saved already, as ") + self.label(&peer);
-            self.warn(words + "; another name: /rename NEW");
-        } else if self.save(name, &peer, host.as_slice()) {
-            self.warn(Safe::from("saved as ") + safe_line(name));
-            self.note_confirmed(peer)?;
-        }
-        Ok(())
-    }
-
-    /// Says, as a first session begins, what a key without a name needs to be known next time.
-    pub(super) fn suggest_saving(&mut self, peer: PeerId) {
-        let is_first = !(self.state.links.get(&peer)).is_some_and(|link| link.has_stood);
-        if is_first && self.is_person() && self.label(&peer) == unsaved(&peer) {
-            let words = "/save NAME keeps this key, and where it was called, for next time";
-            self.face.note(Some(peer), &words.into());
-        }
-    }
-
-    /// Calls somebody who is saved by another name.
-    pub(super) fn rename(&mut self, peer: PeerId, new: &str) -> Result<(), Error> {
-        let old = self.label(&peer);
-        if !self.profile.contacts.is_saved(&peer) {
-            self.warn(old + " is not saved yet: /save NAME");
-            return Ok(());
-        }
-        match self.change_peers(|known| known.rename(old.as_str(), new)) {
-            Ok(_) => self.warn(old + " is called " + safe_line(new) + " now"),
-            Err(error) => self.complain(&error),
-        }
-        Ok(())
-    }
-
-    /// Draws our own key as `key qr` does, without an address.
-    pub(super) fn show_own_qr(&mut self) {
-        let uri = key_uri(&self.own, None, &[]);
-        match qr::lines(&uri, false, self.is_ascii) {
-            Ok(mut lines) => {
-                if let Some(screen) = self.face.screen() {
-                    return screen.tell(Told::Code { lines, text: uri });
-                }
-                lines.push(uri);
-                for line in lines {
-                    self.warn(line);
-                }
-            }
-            Err(error) => self.complain(&error),
-        }
-    }
-
     /// Looks in what is kept, for a person in lines.
     pub(super) fn search_for(&mut self, wanted: Wanted<'_>) -> Result<(), Error> {
         let with = match wanted.with {
