@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod common;
 #[path = "archive/conversation.rs"]
 mod conversation;
 #[path = "archive/damage.rs"]
@@ -61,12 +62,6 @@ impl Dice {
     fn generator(&mut self) -> Box<dyn CryptoRng + Send> {
         Box::new(ChaCha20Rng::seed_from_u64(self.0.next_u64()))
     }
-}
-
-/// A number from the environment, or that of an ordinary run.
-fn setting(name: &str, ordinary: u64) -> u64 {
-    let set = std::env::var(name).ok();
-    set.map_or(ordinary, |text| text.parse().unwrap())
 }
 
 fn secret(byte: u8) -> StaticSecret {

@@ -13,7 +13,7 @@ use securechat::proto::{DropReason, Endpoint, EndpointConfig};
 use securechat::sim::{Forger, NodeId, Pair, SimRng, World};
 use securechat::wire::limits::{INIT_LEN, MESSAGE1_LEN, RESP_LEN};
 use simulated::stranger::{JOB, Stranger, any_datagram, source};
-use simulated::{COOKIE, RESP, SOON, assert_well, check_bounds, clear, ms, secs, sent};
+use simulated::{COOKIE, RESP, SOON, answers, assert_well, check_bounds, clear, ms, secs, sent};
 
 fn endpoint(world: &World, node: NodeId) -> &Endpoint {
     world.node(node).endpoint().unwrap()
@@ -36,13 +36,7 @@ fn nothing_is_answered_without_mac1() {
         stranger.inject(&mut pair, source(n % 100), datagram);
     }
     pair.advance(secs(2));
-    let answers = pair
-        .network()
-        .capture()
-        .iter()
-        .filter(|s| s.sender.is_some())
-        .count();
-    assert_eq!(answers, 0);
+    assert_eq!(answers(&pair), 0);
     assert!(dropped(&pair, target) >= 10_000);
     assert_well(&mut pair);
 }

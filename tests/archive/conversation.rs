@@ -12,8 +12,9 @@ use securechat::proto::{Endpoint, EndpointConfig, Incoming, PeerConfig, Shown, T
 use securechat::store::{Archive, Error, ErrorKind, StoreTrouble};
 use securechat::time::{Instant, UnixTime};
 
+use crate::common::{Seed, setting};
 use crate::disk::{Disk, Fault};
-use crate::{Dice, fresh, open, secret, setting};
+use crate::{Dice, fresh, open, secret};
 
 /// Kills of an ordinary test run; `cargo crash` tries 2,000.
 const SUITE_KILLS: u64 = 60;
@@ -429,24 +430,13 @@ impl Person {
     }
 }
 
-/// Says which conversation it was if that panics.
-struct Guard(u64);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("seed {}", self.0);
-        }
-    }
-}
-
 #[test]
 fn people_whose_processes_are_killed_miss_nothing_and_read_nothing_twice_unmarked() {
     let wanted = setting("SECURECHAT_KILLS", SUITE_KILLS);
     let (mut kills, mut said, mut marked) = (0, 0, 0);
     let mut felt: Vec<Fault> = Vec::new();
     for seed in 0.. {
-        let _guard = Guard(seed);
+        let _guard = Seed(seed);
         let mut pair = Pair::new(seed);
         pair.converse(KILLS.min(wanted - kills));
         pair.check();

@@ -10,8 +10,9 @@ use securechat::store::{ErrorKind, Filter, Loss, Salvaged, Standing, StoreTroubl
 use securechat::time::UnixTime;
 use tempfile::NamedTempFile;
 
+use crate::common::setting;
 use crate::disk::Disk;
-use crate::{Dice, contact, fresh, open, secret, setting};
+use crate::{Dice, contact, fresh, open, secret};
 
 /// Changed files of an ordinary test run; `cargo crash` tries 5,000.
 const SUITE_CHANGES: u64 = 80;

@@ -13,8 +13,9 @@ use securechat::store::{
 use securechat::time::UnixTime;
 use tempfile::TempDir;
 
+use crate::common::setting;
 use crate::disk::{Disk, Fault};
-use crate::{Dice, contact, fresh, open, setting};
+use crate::{Dice, contact, fresh, open};
 
 /// Write points of an ordinary test run; `cargo crash` tries 5,000.
 const SUITE_POINTS: u64 = 200;

@@ -32,6 +32,24 @@ pub(crate) fn public_vectors(file: &str) -> Option<serde_json::Value> {
     Some(serde_json::from_str(&text).expect("the file of vectors is JSON"))
 }
 
+/// A number from the environment, or that of an ordinary run.
+pub(crate) fn setting(name: &str, ordinary: u64) -> u64 {
+    let set = std::env::var(name).ok();
+    set.map_or(ordinary, |text| text.parse().expect("a number"))
+}
+
+/// Says which conversation it was if that panics.
+pub(crate) struct Seed(pub(crate) u64);
+
+impl Drop for Seed {
+    #[allow(clippy::print_stdout, reason = "it is told with the test that failed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("seed {}", self.0);
+        }
+    }
+}
+
 /// Decodes hexadecimal digits.
 pub(crate) fn unhex(digits: &str) -> Vec<u8> {
     let pair = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");

@@ -48,6 +48,12 @@ pub fn sent(world: &World, node: NodeId, kind: u8) -> Vec<Sighting> {
         .collect()
 }
 
+/// How many datagrams the tap has seen that came from a node.
+pub fn answers(world: &World) -> usize {
+    let seen = world.network().capture().iter();
+    seen.filter(|s| s.sender.is_some()).count()
+}
+
 /// Forgets what the tap has seen.
 pub fn clear(world: &mut World) {
     world.network_mut().set_capture(true);

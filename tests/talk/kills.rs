@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::common::{Seed, setting};
 use crate::home::{Home, free_port};
 use crate::program::{PATIENCE, Program, Stream};
 
@@ -27,11 +28,6 @@ const LONG: usize = 350;
 const LOOK: Duration = Duration::from_millis(5);
 /// How long it may print nothing more until it is killed all the same.
 const STILL: Duration = Duration::from_millis(300);
-
-fn setting(name: &str, ordinary: u64) -> u64 {
-    let set = std::env::var(name).ok();
-    set.map_or(ordinary, |text| text.parse().unwrap())
-}
 
 /// Chance, from a seed (SplitMix64).
 struct Dice(u64);
@@ -341,24 +337,13 @@ impl Pair {
     }
 }
 
-/// Says which conversation it was if that panics.
-struct Guard(u64);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("seed {}", self.0);
-        }
-    }
-}
-
 #[test]
 fn whoever_is_killed_misses_nothing_and_reads_nothing_twice_unmarked() {
     let wanted = setting("SECURECHAT_PROGRAM_KILLS", SUITE_KILLS);
     let first = setting("SECURECHAT_PROGRAM_SEED", 1);
     let (mut kills, mut typed, mut accepted, mut delivered, mut marked) = (0, 0, 0, 0, 0);
     for seed in first.. {
-        let _guard = Guard(seed);
+        let _guard = Seed(seed);
         let mut pair = Pair::new(seed);
         for kill in 0..KILLS.min(wanted - kills) {
             pair.kill_one(usize::try_from(kill % 2).unwrap());

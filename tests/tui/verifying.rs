@@ -130,14 +130,16 @@ fn verdicts(screen: &mut Screen) -> Vec<Action> {
     actions
 }
 
+fn tell_number(screen: &mut Screen) {
+    let number = NUMBER.into();
+    screen.tell(Told::SafetyNumber { peer: BOB, number });
+}
+
 /// A panel with the safety number, which was there long enough to be read.
 fn with_number(width: u16, height: u16) -> Screen {
     let mut screen = comparing(width, height);
     screen.key("s");
-    screen.tell(Told::SafetyNumber {
-        peer: BOB,
-        number: NUMBER.into(),
-    });
+    tell_number(&mut screen);
     screen.seconds(2);
     screen.actions();
     screen

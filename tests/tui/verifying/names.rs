@@ -32,8 +32,7 @@ fn that_there_is_no_name_to_note_it_with_is_told_before_anybody_is_called() {
                 screen.key("n");
             } else if view == "number" {
                 screen.key("s");
-                let number = NUMBER.into();
-                screen.tell(Told::SafetyNumber { peer: BOB, number });
+                tell_number(&mut screen);
             }
             let text = flowing(&mut screen);
             assert!(text.contains(UNSAVED), "{width}x{height} {view}: {text}");

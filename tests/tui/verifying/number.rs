@@ -12,10 +12,7 @@ fn the_command_for_paper_is_for_the_home_that_was_given() {
     screen.meet(BOB, "bob");
     open(&mut screen);
     screen.key("s");
-    screen.tell(Told::SafetyNumber {
-        peer: BOB,
-        number: NUMBER.into(),
-    });
+    tell_number(&mut screen);
     let print = "On paper: securechat --home /srv/a peers verify bob --print";
     assert!(screen.text().contains(print), "{}", screen.text());
 }
@@ -26,11 +23,7 @@ fn the_safety_number_needs_no_session() {
     screen.key("s");
     let ask = |typed: &str| Action::Ask(Ask::SafetyNumber(BOB, typed.to_owned()));
     assert_eq!(screen.actions(), [ask("")]);
-    let number = Told::SafetyNumber {
-        peer: BOB,
-        number: NUMBER.into(),
-    };
-    screen.tell(number);
+    tell_number(&mut screen);
     screen.is_like("verify-safety");
     screen.seconds(2);
     judge(&mut screen, "m");
@@ -145,10 +138,7 @@ fn what_comes_while_a_qr_code_is_shown_is_told_after_it() {
     screen.key("s");
     screen.key("q");
     qr(&mut screen);
-    screen.tell(Told::SafetyNumber {
-        peer: BOB,
-        number: NUMBER.into(),
-    });
+    tell_number(&mut screen);
     screen.key("esc");
     assert!(screen.text().contains("36749      33040"));
 }

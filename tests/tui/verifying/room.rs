@@ -69,10 +69,7 @@ fn a_question_without_room_says_so() {
     screen.meet(BOB, "bob");
     open(&mut screen);
     screen.key("s");
-    screen.tell(Told::SafetyNumber {
-        peer: BOB,
-        number: NUMBER.into(),
-    });
+    tell_number(&mut screen);
     screen.seconds(2);
     screen.actions();
     screen.key("d");
