@@ -6,8 +6,6 @@
 //! A seed decides who says what, who is killed, and after how much was read of it; the rest is up to the
 //! system. `SECURECHAT_PROGRAM_KILLS=n` sets how many are killed; `cargo kills` kills 500.
 
-#![expect(clippy::print_stdout, reason = "a long search says what it has seen")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

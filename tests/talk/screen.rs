@@ -16,14 +16,11 @@ use securechat::tui::Terminal;
 
 use crate::home::Home;
 use crate::program::{Ended, PATIENCE, Program, hears_hangups, until};
-use crate::terminal::{READING, open_pair, start_on};
+use crate::terminal::{GLANCE, READING, open_pair, start_on};
 use crate::vt::Vt;
 
 /// How long it takes at most to fill a terminal that nobody reads.
 const TO_FILL: Duration = Duration::from_secs(2);
-
-/// As long as it takes to see what came by itself, 0.3 s, and to be sure.
-const GLANCE: Duration = Duration::from_millis(400);
 
 /// A person in front of a screen.
 pub(crate) struct Person {

@@ -53,8 +53,8 @@ pub(crate) fn listen(home: &Home, args: &[&str]) -> (Program, SocketAddr) {
 /// An answer that comes sooner cannot be meant for the question.
 pub(crate) const READING: Duration = Duration::from_millis(1_100);
 
-/// What changes the prompt must stand for a moment before a line can be meant for it.
-const GLANCE: Duration = Duration::from_millis(400);
+/// As long as it takes to see what came by itself, 0.3 s, and to be sure: what is typed sooner is not meant for it.
+pub(crate) const GLANCE: Duration = Duration::from_millis(400);
 
 /// Waits until the prompt shows `name`, and has been seen.
 pub(crate) fn sees_prompt(program: &mut Program, name: &str) {
