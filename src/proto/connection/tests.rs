@@ -26,6 +26,10 @@ fn plain(packet: &Packet) -> &[u8] {
     &packet.datagram[DATA_HEADER_LEN..packet.datagram.len() - TAG_LEN]
 }
 
+fn poll(connection: &mut Connection, rng: &mut CoreRng, now: Instant) -> Poll {
+    connection.poll(&OURS, false, rng, &mut Scratch::default(), now)
+}
+
 struct Wire {
     rng: CoreRng,
     /// Of a thousand packets, how many are lost.
@@ -57,13 +61,7 @@ impl Wire {
     /// Lets one side send what it may; returns when it may send more.
     fn send(&mut self, from: &mut Connection, to_b: bool, now: Instant) -> Option<Instant> {
         loop {
-            match from.poll(
-                &OURS,
-                false,
-                &mut CoreRng::new([3; 32]),
-                &mut Scratch::default(),
-                now,
-            ) {
+            match poll(from, &mut CoreRng::new([3; 32]), now) {
                 Poll::Packet(packet) => {
                     for _ in 0..1 + usize::from(self.rng.below(20) == 0) {
                         if self.rng.below(1_000) >= self.loss {
@@ -172,13 +170,7 @@ fn an_ack_of_a_packet_that_was_never_sent_is_a_violation() {
     connection.ping();
     let mut rng = CoreRng::new([1; 32]);
     assert!(matches!(
-        connection.poll(
-            &OURS,
-            false,
-            &mut rng,
-            &mut Scratch::default(),
-            Instant::ZERO
-        ),
+        poll(&mut connection, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     assert_eq!(connection.check(&payload), Ok(()));
@@ -189,23 +181,11 @@ fn a_withheld_hello_is_not_sent() {
     let mut rng = CoreRng::new([1; 32]);
     let mut connection = Connection::new(true, Congestion::default(), &mut rng, Instant::ZERO);
     assert!(matches!(
-        connection.poll(
-            &OURS,
-            false,
-            &mut rng,
-            &mut Scratch::default(),
-            Instant::ZERO
-        ),
+        poll(&mut connection, &mut rng, Instant::ZERO),
         Poll::Nothing
     ));
     connection.release_hello();
-    let Poll::Packet(packet) = connection.poll(
-        &OURS,
-        false,
-        &mut rng,
-        &mut Scratch::default(),
-        Instant::ZERO,
-    ) else {
+    let Poll::Packet(packet) = poll(&mut connection, &mut rng, Instant::ZERO) else {
         panic!("no HELLO");
     };
     let payload = Payload::parse(plain(&packet)).unwrap();
@@ -218,22 +198,14 @@ fn a_packet_after_a_timeout_is_never_larger_than_the_base() {
     let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     connection.streams_mut().write(CHAT, b"hello");
     assert!(matches!(
-        connection.poll(
-            &OURS,
-            false,
-            &mut rng,
-            &mut Scratch::default(),
-            Instant::ZERO
-        ),
+        poll(&mut connection, &mut rng, Instant::ZERO),
         Poll::Packet(_)
     ));
     connection.was_full = true;
     let now = connection.timeout().unwrap();
     connection.on_timeout(now);
     for _ in 0..2 {
-        let Poll::Packet(packet) =
-            connection.poll(&OURS, false, &mut rng, &mut Scratch::default(), now)
-        else {
+        let Poll::Packet(packet) = poll(&mut connection, &mut rng, now) else {
             panic!("no probe");
         };
         assert!(plain(&packet).len() <= BASE_PLAINTEXT_LEN);
@@ -294,13 +266,7 @@ impl Line {
     fn send(&mut self, from_a: bool) -> Option<Instant> {
         let from = if from_a { &mut self.a } else { &mut self.b };
         loop {
-            let packet = match from.poll(
-                &OURS,
-                false,
-                &mut CoreRng::new([3; 32]),
-                &mut Scratch::default(),
-                self.now,
-            ) {
+            let packet = match poll(from, &mut CoreRng::new([3; 32]), self.now) {
                 Poll::Packet(packet) => packet,
                 Poll::Later(at) => return Some(at),
                 Poll::Nothing => return None,
@@ -384,17 +350,14 @@ fn an_acknowledgement_travels_with_what_is_said_anyway() {
     line.run();
     let (rng, now) = (&mut CoreRng::new([3; 32]), line.now);
     line.a.streams_mut().write(CHAT, b"a line");
-    let Poll::Packet(asks) = line.a.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
+    let Poll::Packet(asks) = poll(&mut line.a, rng, now) else {
         panic!("no packet");
     };
     receive(&mut line.b, plain(&asks), now);
-    assert!(matches!(
-        line.b.poll(&OURS, false, rng, &mut Scratch::default(), now),
-        Poll::Nothing
-    ));
+    assert!(matches!(poll(&mut line.b, rng, now), Poll::Nothing));
     let next = line.b.next_number;
     line.b.streams_mut().write(CHAT, b"hello");
-    let Poll::Packet(packet) = line.b.poll(&OURS, false, rng, &mut Scratch::default(), now) else {
+    let Poll::Packet(packet) = poll(&mut line.b, rng, now) else {
         panic!("no packet");
     };
     let payload = Payload::parse(plain(&packet)).unwrap();
@@ -454,8 +417,7 @@ fn hello_goes_first_where_a_datagram_has_room_for_it_and_for_little_else() {
     let mut connection = Connection::new(false, Congestion::default(), &mut rng, Instant::ZERO);
     connection.set_limit(Some(96));
     connection.streams_mut().write(CHAT, b"hello");
-    let (scratch, now) = (&mut Scratch::default(), Instant::ZERO);
-    let Poll::Packet(packet) = connection.poll(&OURS, false, &mut rng, scratch, now) else {
+    let Poll::Packet(packet) = poll(&mut connection, &mut rng, Instant::ZERO) else {
         panic!("something is due");
     };
     let payload = Payload::parse(plain(&packet)).unwrap();
@@ -466,7 +428,7 @@ fn hello_goes_first_where_a_datagram_has_room_for_it_and_for_little_else() {
 fn send_all(from: &mut Connection, now: Instant) -> (Vec<Packet>, Option<Instant>) {
     let (mut packets, mut rng) = (Vec::new(), CoreRng::new([3; 32]));
     loop {
-        match from.poll(&OURS, false, &mut rng, &mut Scratch::default(), now) {
+        match poll(from, &mut rng, now) {
             Poll::Packet(packet) => packets.push(packet),
             Poll::Later(at) => return (packets, Some(at)),
             Poll::Nothing => return (packets, None),

@@ -1,4 +1,7 @@
 use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
 
 use super::*;
 use crate::chat::Draft;
@@ -7,13 +10,20 @@ use crate::crypto::Psk;
 use crate::proto::EndpointConfig;
 use crate::time::UnixTime;
 
-#[test]
-fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
+/// Bob, the only one in a list in a file, and what a program knows by it.
+fn with_bob() -> (TempDir, PathBuf, PeerId, Contacts) {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("known-peers");
-    let (bob, carol) = (PeerId::new([2; 32]), PeerId::new([3; 32]));
+    let bob = PeerId::new([2; 32]);
     KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
+    let contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
+    (home, path, bob, contacts)
+}
+
+#[test]
+fn saving_a_peer_does_not_hide_a_revocation_of_the_same_moment() {
+    let (_home, path, bob, mut contacts) = with_bob();
+    let carol = PeerId::new([3; 32]);
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     contacts.save("carol", &carol, &[], None).unwrap();
     assert_eq!(contacts.label(&carol).as_str(), "carol");
@@ -60,12 +70,8 @@ fn a_mapped_address_is_the_one_that_datagrams_come_from() {
 
 #[test]
 fn a_decision_counts_also_where_nothing_can_be_written() {
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("known-peers");
-    let bob = PeerId::new([2; 32]);
+    let (home, path, bob, mut contacts) = with_bob();
     let day: Day = "2026-11-28".parse().unwrap();
-    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     let verified = |day| KnownPeers::update(&path, |known| known.set_verified("bob", day));
     verified(Some(day)).unwrap();
     let lock = home.path().join(".known-peers.lock");
@@ -81,12 +87,8 @@ fn a_decision_counts_also_where_nothing_can_be_written() {
 
 #[test]
 fn a_key_that_was_revoked_a_moment_ago_is_not_noted_as_the_right_one() {
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("known-peers");
-    let bob = PeerId::new([2; 32]);
+    let (_home, path, bob, mut contacts) = with_bob();
     let day: Day = "2026-11-28".parse().unwrap();
-    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     assert!(contacts.note_comparison(&bob, true, day).is_err());
     let noted = || {
@@ -142,12 +144,8 @@ fn the_label_of_an_unsaved_key_is_nobodys_name() {
 
 #[test]
 fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("known-peers");
-    let bob = PeerId::new([2; 32]);
-    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
+    let (home, path, bob, mut contacts) = with_bob();
     let content = fs::read(&path).unwrap();
-    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
     let aside = home.path().join("known-peers~");
     fs::rename(&path, &aside).unwrap();
     assert!(contacts.refresh().unwrap().is_none(), "it is missing");
@@ -192,11 +190,7 @@ fn a_file_that_an_editor_is_about_to_write_puts_nobody_out() {
 #[test]
 fn a_list_that_was_refused_counts_once_its_mode_is_mended() {
     use rustix::fs::{Mode, chmod};
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("known-peers");
-    let bob = PeerId::new([2; 32]);
-    KnownPeers::update(&path, |known| known.add("bob", &bob, &[])).unwrap();
-    let mut contacts = Contacts::load(PeerList::in_file(path.clone()), false).unwrap();
+    let (_home, path, bob, mut contacts) = with_bob();
     KnownPeers::update(&path, |known| known.revoke(&bob, None)).unwrap();
     let mode = |mode| chmod(&path, Mode::from_raw_mode(mode)).unwrap();
     mode(0o666);
