@@ -92,8 +92,8 @@ pub(in crate::cli) fn written(entry: &Entry, label: Safe) -> Safe {
 fn past(entry: &Entry, name: Safe) -> Past<'_> {
     let word = Safe::from(word(entry));
     let standing = match entry.standing {
-        Standing::Failed(reason) => word.clone() + ": " + words(reason),
-        Standing::Received { .. } | Standing::Waiting | Standing::Delivered => word.clone(),
+        Standing::Failed(reason) => word + ": " + words(reason),
+        Standing::Received { .. } | Standing::Waiting | Standing::Delivered => word,
     };
     let remark = match entry.standing {
         Standing::Received { missing: 0 } if !entry.is_unconfirmed => None,

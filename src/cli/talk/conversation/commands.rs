@@ -71,7 +71,7 @@ impl Conversation {
                 return self.say(peer, text.to_owned());
             }
             Command::Lines => self.begin_writing(),
-            Command::Search(wanted) => self.search_for(wanted)?,
+            Command::Search(wanted) => self.search_for(wanted),
             Command::Export(file) => {
                 return self.about(None, |it, peer| it.export(peer, file));
             }

@@ -25,16 +25,12 @@ const MOST_AROUND_BYTES: usize = 128 << 10;
 
 impl Conversation {
     /// Looks in what is kept, for a person in lines.
-    pub(super) fn search_for(&mut self, wanted: Wanted<'_>) -> Result<(), Error> {
-        let with = match wanted.with {
-            None => None,
-            Some(name) => match self.named(Some(name)) {
-                None => return Ok(()),
-                found => found,
-            },
-        };
-        self.search(wanted.words.to_owned(), with, wanted.since);
-        Ok(())
+    pub(super) fn search_for(&mut self, wanted: Wanted<'_>) {
+        let with = wanted.with.map(|name| self.named(Some(name)));
+        // Who is not known has been told.
+        if with != Some(None) {
+            self.search(wanted.words.to_owned(), with.flatten(), wanted.since);
+        }
     }
 
     /// The command that shows all that has words in it.
