@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use crate::cli::args::{Cli, CompletionsArgs, HelpArgs, ManArgs};
-use crate::cli::{Error, ExitCode, Out, topics};
+use crate::cli::{Error, ExitCode, Out, man, topics};
 use crate::text::{Safe, safe_line};
 
 /// The program's name.
@@ -47,20 +47,16 @@ pub(super) fn completions(args: &CompletionsArgs, out: &Out) -> Result<ExitCode,
     Ok(ExitCode::Done)
 }
 
-pub(super) fn man(args: &ManArgs, out: &Out) -> Result<ExitCode, Error> {
+pub(super) fn manual(args: &ManArgs, out: &Out) -> Result<ExitCode, Error> {
     let fail = |error: std::io::Error| Error::System {
         operation: "write the manual pages",
         reason: safe_line(&error.to_string()),
     };
     if let Some(dir) = &args.out {
-        std::fs::create_dir_all(dir).map_err(fail)?;
-        clap_mangen::generate_to(Cli::command(), dir).map_err(fail)?;
+        man::pages(dir).map_err(fail)?;
         out.note(&(Safe::from("manual pages are in ") + dir.as_path()));
     } else {
-        let mut page = Vec::new();
-        let man = clap_mangen::Man::new(Cli::command());
-        man.render(&mut page).map_err(fail)?;
-        out.document(&page)?;
+        out.document(&man::page().map_err(fail)?)?;
     }
     Ok(ExitCode::Done)
 }

@@ -12,6 +12,7 @@ mod input;
 mod json;
 mod keygen;
 mod log;
+mod man;
 mod meta;
 mod out;
 mod peers;

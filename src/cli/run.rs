@@ -138,7 +138,7 @@ fn dispatch(command: &Command, globals: &Globals, out: &Out) -> Result<ExitCode,
         Command::History(command) => history::run(command, &context()?),
         Command::Demo(args) => demo::run(args, globals, out),
         Command::Completions(args) => meta::completions(args, out),
-        Command::Man(args) => meta::man(args, out),
+        Command::Man(args) => meta::manual(args, out),
         Command::Help(args) => meta::help(args, out),
     }
 }

@@ -278,16 +278,37 @@ fn every_command_gets_its_manual_page() {
     let home = Home::new();
     let one = run(&["man"]);
     assert_eq!(one.code, 0);
-    assert!(one.stdout.contains(".TH securechat 1"));
     let dir = home.path("man");
     assert_eq!(run(&["man", "--out", dir.to_str().unwrap()]).code, 0);
-    for page in [
-        "securechat.1",
-        "securechat-connect.1",
-        "securechat-peers-add.1",
-    ] {
-        assert!(dir.join(page).exists(), "{page}");
+    let page = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    assert_eq!(page("securechat.1"), one.stdout);
+    // At the foot of each stands the program and not the command, which has no version of its own.
+    for name in ["", "-connect", "-peers-add"] {
+        let title = format!(".TH securechat{name} 1 \" \" \"securechat 0.1.0\" \"User Commands\"");
+        let page = page(&format!("securechat{name}.1"));
+        assert!(page.contains(&title), "{page}");
     }
+}
+
+#[test]
+fn the_manual_page_has_exit_codes_and_files_as_the_topics_have_them() {
+    let page = run(&["man"]).stdout;
+    let sections: Vec<&str> = page
+        .split(".SH \"")
+        .flat_map(|it| it.split(".SH "))
+        .collect();
+    let section = |name| sections.iter().find(|it| it.starts_with(name)).unwrap();
+    for (name, topic) in [("EXIT STATUS", "exit-codes"), ("FILES", "files")] {
+        let shown = section(name).replace("\\&", "").replace("\\-", "-");
+        let shown = shown.replace("\\(ti", "~").replace("\\e", "\\");
+        let told = run(&["help", topic]).stdout;
+        let (_, told) = told.split_once("\n\n").unwrap();
+        assert!(shown.contains(told), "{shown}");
+    }
+    assert!(
+        section("SEE ALSO").contains("securechat\\-connect"),
+        "{page}"
+    );
 }
 
 #[test]
