@@ -28,6 +28,10 @@ use crate::tui;
 /// How often a passphrase is asked for.
 const ATTEMPTS: u32 = 3;
 
+/// The terminal that a process belongs to.
+#[cfg(unix)]
+const TERMINAL: &str = "/dev/tty";
+
 /// How long a signal may take to end the program.
 const TO_END: Duration = Duration::from_secs(1);
 
@@ -55,7 +59,7 @@ pub(super) fn unlock(key: &KeyFile, path: &Path, context: &Context) -> Result<Un
             attempts: None,
         });
     }
-    if !input::can_ask(context.globals.no_input) {
+    if !can_ask(context) {
         return Err(Error::NeedsInput(Prompt::Passphrase));
     }
     ask_and_open(key, path, &context.out)
@@ -165,7 +169,7 @@ fn cannot_read(error: io::Error) -> Error {
 /// [`Error::NeedsInput`] with `prompt` if nobody can be asked, [`Error::NoPassphrase`].
 pub(super) fn ask_new(context: &Context, prompt: Prompt) -> Result<Passphrase, Error> {
     let out = &context.out;
-    if !input::can_ask(context.globals.no_input) {
+    if !can_ask(context) {
         return Err(Error::NeedsInput(prompt));
     }
     for _ in 0..ATTEMPTS {
@@ -182,6 +186,22 @@ pub(super) fn ask_new(context: &Context, prompt: Prompt) -> Result<Passphrase, E
     Err(Error::NoPassphrase {
         reason: "the same one was not typed twice".into(),
     })
+}
+
+/// Whether somebody can be asked without echo, which takes the process's own terminal: with a terminal of others for its
+/// streams, as behind `setsid`, and in a root without /dev it has none.
+fn can_ask(context: &Context) -> bool {
+    input::can_ask(context.globals.no_input) && has_terminal_of_its_own()
+}
+
+#[cfg(unix)]
+fn has_terminal_of_its_own() -> bool {
+    File::open(TERMINAL).is_ok()
+}
+
+#[cfg(not(unix))]
+fn has_terminal_of_its_own() -> bool {
+    true
 }
 
 /// Asks on the terminal, without echo.
@@ -202,7 +222,7 @@ fn ask(what: &Safe) -> Result<Zeroizing<String>, Error> {
 /// typed to blindly, and could not be interrupted.
 #[cfg(unix)]
 fn keep_terminal() -> io::Result<()> {
-    let terminal = File::open("/dev/tty")?;
+    let terminal = File::open(TERMINAL)?;
     let modes = tcgetattr(&terminal)?;
     put_back_before_the_end(move || {
         if tui::is_in_foreground() {

@@ -1,11 +1,14 @@
 //! The question for a passphrase on a real terminal.
 
+use std::process::Command;
+
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::LocalModes;
 
 use crate::home::Home;
 use crate::program::until;
 use crate::screen::Person;
+use crate::terminal::start;
 
 /// Somebody is asked for a passphrase by a program that a script has started, which goes on after it.
 fn asked_in_a_script() -> (Person, Pid, Home) {
@@ -77,4 +80,18 @@ fn a_signal_after_the_question_is_answered_by_a_goodbye() {
     });
     kill_process(pid, Signal::TERM).unwrap();
     goes_on(person, "ended: 143");
+}
+
+/// A program that belongs to no terminal can hide nothing that is typed. It said `No such device`, and nothing to do.
+#[test]
+fn without_a_terminal_of_its_own_it_names_the_ways_to_give_a_passphrase() {
+    let home = Home::empty();
+    let keygen = home.command(&["keygen"]);
+    let mut alone = Command::new("setsid");
+    alone.arg("--wait").arg(keygen.get_program());
+    alone.args(keygen.get_args());
+    let mut asked = start(alone);
+    asked.said("a passphrase for the new key is needed  [SC17]");
+    asked.said("keygen --passphrase-file FILE");
+    assert_eq!(asked.end().code, Some(2));
 }
