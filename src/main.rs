@@ -3,7 +3,10 @@
 use std::alloc::System;
 use std::io::Write;
 use std::panic::PanicHookInfo;
+use std::path::Path;
 use std::process::ExitCode;
+
+use secmem_proc::Config;
 
 use securechat::net::LogLine;
 use securechat::{cli, store};
@@ -41,12 +44,15 @@ fn on_panic(info: &PanicHookInfo<'_>) {
 }
 
 /// Refuses core dumps and debuggers, which could read secrets. Not in debug builds, which are there
-/// to be debugged.
+/// to be debugged. Whether a debugger is there already only /proc tells: where there is none, as in an empty root, that is
+/// not looked at.
 fn harden() {
     if cfg!(debug_assertions) {
         return;
     }
-    if let Err(error) = secmem_proc::harden_process() {
+    let mut config = Config::DEFAULT;
+    config.set_fs_procfs(Path::new("/proc/self").exists());
+    if let Err(error) = config.harden_process() {
         let _ = writeln!(
             std::io::stderr(),
             "warning: core dumps and debuggers could not be refused ({error})"
