@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use securechat::store::{Archive, ErrorKind, Filter, IdentityLock, Keep, Salvaged, StoreTrouble};
 
 use crate::kept::{self, Fate, Kept, NOW};
@@ -87,10 +89,12 @@ fn filters_narrow_it_down() {
 #[test]
 fn a_day_is_the_users_own() {
     let home = filled();
+    let zones = zones();
     let shown = |zone: &str| {
         let mut command = crate::program();
         let home = home.path("");
-        command.env("TZ", zone).arg("--home").arg(home);
+        command.env("TZDIR", zones.path()).env("TZ", zone);
+        command.arg("--home").arg(home);
         command.args(["history", "show", "--since", "2026-11-21"]);
         let done = crate::finish(command, "");
         assert_eq!(done.code, 0, "{}", done.stderr);
@@ -99,6 +103,29 @@ fn a_day_is_the_users_own() {
     assert_eq!(shown("UTC0"), 2);
     // Five hours behind it the day began at 05:00 UTC.
     assert_eq!(shown("EST5"), 0);
+    // A name was not looked up, and the day was that of UTC.
+    #[cfg(unix)]
+    assert_eq!(shown("America/Nowhere"), 0);
+}
+
+/// A list of time zones as systems have it, with one zone: `EST5` by a name (RFC 9636).
+fn zones() -> TempDir {
+    let zones = TempDir::new().unwrap();
+    let behind = (-5 * 3_600_i32).to_be_bytes();
+    let block = [
+        &b"TZif2"[..],
+        &[0; 15],
+        &[0; 16],
+        &[0, 0, 0, 1, 0, 0, 0, 4],
+        &behind,
+        &[0, 0],
+        b"EST\0",
+    ];
+    let file = [&block.concat()[..], &block.concat(), b"\nEST5\n"].concat();
+    let america = zones.path().join("America");
+    fs::create_dir(&america).unwrap();
+    fs::write(america.join("Nowhere"), file).unwrap();
+    zones
 }
 
 #[test]
