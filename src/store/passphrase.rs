@@ -62,7 +62,15 @@ impl Passphrase {
     /// # Errors
     /// `CommandFailed`, `EmptyPassphrase`, `BadPassphrase`, `Io` if there is no shell.
     pub fn from_command(command_line: &str) -> Result<Self, Error> {
-        run(os::shell(command_line)).map_err(|kind| Error::without_path(Operation::Run, kind))
+        let shell = os::shell(command_line);
+        let name = shell.get_program().to_owned();
+        run(shell).map_err(|kind| {
+            // There may be none, as in an empty root.
+            if matches!(kind, ErrorKind::Io(_)) {
+                return Error::new(Path::new(&name), Operation::Run, kind);
+            }
+            Error::without_path(Operation::Run, kind)
+        })
     }
 
     /// Runs a program and takes the first line that it prints. No shell reads its arguments.

@@ -395,6 +395,20 @@ fn what_is_no_passphrase_is_told_by_who_printed_it() {
     assert_eq!(ended, failed(5, said));
 }
 
+/// Which program is missing was not said: nobody writes `sh` in such a command.
+#[cfg(unix)]
+#[test]
+fn a_system_without_a_shell_is_told_of_by_its_name() {
+    let home = Home::new();
+    let mut keygen = program();
+    keygen.arg("--home").arg(home.path(""));
+    keygen.args(["keygen", "--passphrase-command", "echo secret"]);
+    keygen.env("PATH", home.path(""));
+    let done = finish(keygen, "");
+    let said = "error: cannot run sh: No such file or directory (os error 2)  [SC24]\n";
+    assert_eq!((done.code, done.stderr.as_str()), (1, said));
+}
+
 #[test]
 fn no_identity_is_no_riddle() {
     let home = Home::new();
