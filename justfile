@@ -65,6 +65,18 @@ interop *args:
 ci:
     .ci/run
 
+# a program for Linux that needs nothing of the system; needs musl-tools: docs/packaging.md
+static target="x86_64-unknown-linux-musl":
+    cargo build --release --locked --target {{target}}
+
+# the same with the bytes that everybody else gets
+release target="x86_64-unknown-linux-musl":
+    .ci/release {{target}}
+
+# runs that one in an empty root
+alone program="target/x86_64-unknown-linux-musl/release/securechat":
+    .ci/alone {{program}}
+
 # what a full screen costs in a minute in which nothing happens, and how fast it opens
 idle:
     cargo idle
