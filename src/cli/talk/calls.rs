@@ -438,20 +438,14 @@ impl Calls {
         }
     }
 
-    /// The network is another one, or may be: whoever is to be called later is called now, and so is whoever would not find
-    /// us, since of the session that stands no keys are left. Returns who that is.
-    pub(super) fn hurry(
-        &mut self,
-        has_no_keys: impl Fn(&PeerId) -> bool,
-        now: Instant,
-    ) -> Vec<PeerId> {
-        let mut lost = Vec::new();
+    /// The network is another one, or may be: whoever is to be called later is called now, and so is whoever `is_lost`: it
+    /// would not find us, since of the session that stands no keys are left. Returns who that is.
+    pub(super) fn hurry(&mut self, is_lost: impl Fn(&PeerId) -> bool, now: Instant) -> Vec<PeerId> {
+        let rest = self.of.iter().filter(|(_, call)| call.due.is_none());
+        let lost = rest.map(|(peer, _)| *peer).filter(is_lost);
+        let lost: Vec<PeerId> = lost.filter(|peer| !self.inquires_about(peer)).collect();
         for (peer, call) in &mut self.of {
-            let is_lost = call.due.is_none() && call.stands.is_some() && has_no_keys(peer);
-            if is_lost {
-                lost.push(*peer);
-            }
-            if is_lost || call.due.is_some() {
+            if call.due.is_some() || lost.binary_search(peer).is_ok() {
                 (call.due, call.failures) = (Some(now), 0);
             }
         }

@@ -96,26 +96,22 @@ fn in_another_network_whoever_waits_for_a_call_has_it_at_once() {
 
 /// It was told nothing, and what it had to say came to where we were before.
 #[test]
-fn in_another_network_whoever_has_a_session_without_keys_is_called_and_no_other_in_whose_session_nothing_is_said()
- {
-    let [asleep, awake, under_way] = [3, 4, 5].map(|number| PeerId::new([number; 32]));
-    let [hung_up_on, refused, left] = [6, 7, 8].map(|number| PeerId::new([number; 32]));
-    let all = [asleep, awake, under_way, hung_up_on, refused, left];
+fn in_another_network_whoever_would_not_find_us_is_called_unless_it_is_or_will_be() {
+    let [asleep, awake, hung_up_on, left, sought] = [3, 4, 5, 6, 7].map(peer);
+    let all = [asleep, awake, hung_up_on, left, sought];
+    let host: HostPort = "chat.example.org:7419".parse().unwrap();
     let mut calls = Calls::default();
     for peer in all {
-        calls.add(peer, "192.0.2.1:7419".parse().unwrap(), at(0));
-    }
-    assert_eq!(calls.due(at(0)).len(), all.len());
-    for peer in all.into_iter().filter(|peer| *peer != under_way) {
-        calls.on_established(&peer, at(1));
+        calls.add(peer, host.clone(), at(0));
+        calls.let_be(&peer);
     }
     calls.rest(hung_up_on);
-    calls.on_refused(&refused);
     calls.on_left(&left, at(2));
+    calls.inquire(sought, host.clone(), Family::Any, false);
     assert_eq!(calls.hurry(|peer| *peer != awake, at(3)), [asleep]);
-    let due: Vec<PeerId> = calls.due(at(3)).into_iter().map(|(peer, _)| peer).collect();
+    let due: Vec<_> = calls.all_due(at(3)).into_iter().map(|it| it.2).collect();
     assert_eq!(due, [asleep, left], "who left is called again in any case");
-    assert!(calls.hurry(|peer| *peer == awake, at(4)).contains(&awake));
+    assert_eq!(calls.hurry(|peer| *peer == awake, at(4)), [awake]);
 }
 
 /// Each call of the program's own began the fast series of handshakes anew.

@@ -105,26 +105,28 @@ impl Conversation {
 
     /// Calls those at once who are to be called, or do not know any more where we are.
     fn hurry(&mut self, now: Instant) -> Result<(), Error> {
-        let Self {
-            handle,
-            calls,
-            goal,
-            ..
-        } = self;
-        let lost = handle.with(|messenger, at| {
-            // Whoever is being called already hears of us.
-            let has_no_keys = |peer: &PeerId| {
-                let status = messenger.endpoint().status(*peer, at);
-                status.is_some_and(|it| it.key_age.is_none() && it.tries == 0)
-            };
-            let mut lost = calls.hurry(has_no_keys, now);
-            lost.extend(goal.hurry(has_no_keys, now));
-            lost
-        })?;
-        for peer in lost {
+        let lost = self.lost()?;
+        let is_lost = |peer: &PeerId| lost.contains(peer);
+        let mut called = self.calls.hurry(is_lost, now);
+        called.extend(self.goal.hurry(is_lost, now));
+        for peer in called {
             self.link(peer).is_called_quietly = true;
         }
         Ok(())
+    }
+
+    /// Those who would not find us where we are now: a session stands with them of which no keys are left. Whoever is being
+    /// called already hears of us.
+    fn lost(&self) -> Result<BTreeSet<PeerId>, Error> {
+        let links = self.state.links.iter();
+        let stands = links.filter(|(_, link)| link.since.is_some());
+        Ok(self.handle.with(|messenger, now| {
+            let is_lost = |peer: &PeerId| {
+                let status = messenger.endpoint().status(*peer, now);
+                status.is_some_and(|it| it.key_age.is_none() && it.tries == 0)
+            };
+            stands.map(|(peer, _)| *peer).filter(is_lost).collect()
+        })?)
     }
 
     fn reachable(&self) -> Result<Reachable, Error> {

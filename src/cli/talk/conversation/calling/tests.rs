@@ -126,6 +126,40 @@ fn who_wakes_calls_whoever_it_has_a_session_without_keys_with_and_tells_nothing_
     }
 }
 
+/// It was not, if somebody had asked for it meanwhile, or its address had been saved or changed.
+#[test]
+fn who_is_called_or_has_another_address_while_its_session_stands_is_called_by_whoever_wakes() {
+    let moves = |talk: &mut Conversation| {
+        let at = [host(SOMEWHERE)];
+        let edit = |known: &mut KnownPeers| {
+            known.remove("bob")?;
+            known.add("bob", &BOB, &at)
+        };
+        talk.change_peers(edit).unwrap();
+    };
+    let asks = |talk: &mut Conversation| {
+        talk.call(BOB).unwrap();
+        talk.calls.let_be(&BOB);
+    };
+    let elsewhere = format!("bob {} addr=127.0.0.2:9\n", key_text(&BOB));
+    for (known, change) in [
+        (bob(), moves as fn(&mut Conversation)),
+        (elsewhere.clone(), moves),
+        (elsewhere, asks as fn(&mut Conversation)),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
+        talk.call_everybody();
+        talk.calls.let_be(&BOB);
+        happens(&mut talk, comes(BOB));
+        change(&mut talk);
+        talk.calls.let_be(&BOB);
+        let now = talk.clock.now();
+        talk.look_at_network(true, now).unwrap();
+        assert_eq!(talk.calls.due(now).len(), 1, "{known}");
+    }
+}
+
 #[test]
 fn whoever_was_called_and_is_no_peer_yet_is_called_once_it_is_one() {
     let home = tempfile::tempdir().unwrap();
