@@ -238,6 +238,19 @@ impl Endpoint {
         Ok(false)
     }
 
+    /// As [`Endpoint::connect`] where it is known to be, for an owner whom nobody waits for: if nobody answers, no
+    /// attempt follows on [`Event::Unreachable`], unless something waits for the peer.
+    ///
+    /// # Errors
+    /// As [`Endpoint::connect`].
+    pub fn connect_once(&mut self, peer: PeerId, now: Instant) -> Result<(), ApiMisuse> {
+        let (peer, shared, _) = self.callable(peer, &[])?;
+        if !peer.is_established(now) {
+            peer.start_handshake_anew(shared, now);
+        }
+        Ok(())
+    }
+
     /// A peer that may be called, with these addresses, and whether one of them is new.
     fn callable(
         &mut self,

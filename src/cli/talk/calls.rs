@@ -41,7 +41,7 @@ const MAX_INQUIRIES: usize = 64;
 const MAX_NAMES: usize = 32;
 /// Those who are called at one time where no name is to be looked up: the others follow in the next turns of the loop,
 /// which does nothing else meanwhile.
-const MAX_ADDRESSES: usize = 256;
+pub(super) const MAX_ADDRESSES: usize = 256;
 /// When a look-up that has not come back is given up, to make another.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Look-ups of a host that were given up and have not come back, each a thread that cannot be ended: beyond so many no other

@@ -239,6 +239,25 @@ fn an_owner_that_calls_again_and_again_by_itself_makes_no_more_calls_than_the_co
 }
 
 #[test]
+fn who_is_called_once_has_new_keys_and_is_called_no_more_if_nobody_answers() {
+    let (mut a, mut b) = connected();
+    let [awake, alone] = [now(3_600_000), now(7_200_000)];
+    a.endpoint.handle_timeout(awake);
+    b.endpoint.handle_timeout(awake);
+    a.endpoint.connect_once(b.id(), awake).unwrap();
+    settle(&mut a, &mut b, awake);
+    assert!(a.endpoint.status(b.id(), awake).unwrap().established);
+    a.endpoint.handle_timeout(alone);
+    a.endpoint.connect_once(b.id(), alone).unwrap();
+    let calls = calls_until(&mut a, alone, alone + 10 * RETRY_SLOW);
+    assert!(calls.len() > 10, "{}", calls.len());
+    let (last, _) = calls.last().unwrap();
+    assert!(last.saturating_since(alone) < RETRY_FOR);
+    assert_eq!(unreachable_events(&a), 1);
+    assert_eq!(a.endpoint.poll_timeout(), None);
+}
+
+#[test]
 fn a_series_that_slept_begins_anew_and_is_told_of_once() {
     for (asleep_at, told_before) in [(8_000, 0), (200_000, 1)] {
         let (mut a, b) = acquainted();

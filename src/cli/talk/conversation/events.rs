@@ -332,6 +332,7 @@ impl Conversation {
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         let link = self.link(peer);
         (link.is_silent, link.is_unreachable, link.is_known_away) = (false, false, false);
+        link.is_called_quietly = false;
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer, now);
@@ -358,6 +359,7 @@ impl Conversation {
         let link = self.link(peer);
         (link.why, link.is_unreachable) = (Some(why.clone()), true);
         link.not_found = None;
+        link.is_called_quietly = false;
         let is_news = !core::mem::replace(&mut link.is_known_away, true);
         let fact = Fact::Link {
             who: self.who(&peer),

@@ -20,8 +20,8 @@ pub(super) struct Link {
     pub(super) is_unreachable: bool,
     /// People have been told that nobody answers, and have not asked since: nothing more is told of calls in vain.
     pub(super) is_known_away: bool,
-    /// It is called since this machine may be elsewhere, and only gets new keys: no more is told of that than when a message
-    /// has it called.
+    /// It is called since this machine may be elsewhere, and only gets new keys, until nobody has answered for long: no more
+    /// is told of that than when a message has it called.
     pub(super) is_called_quietly: bool,
     /// This machine has another address, and nothing that left since has been acknowledged.
     pub(super) has_new_address: bool,
@@ -48,6 +48,7 @@ impl Link {
     pub(super) fn fall(&mut self) {
         (self.since, self.is_silent) = (None, false);
         (self.is_unreachable, self.is_known_away) = (false, false);
+        self.is_called_quietly = false;
     }
 
     /// How long its program refuses us without asking, because its user has said no.

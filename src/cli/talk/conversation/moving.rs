@@ -4,16 +4,16 @@
 //!
 //! The system is asked from where a packet would leave, unless the socket is bound to one address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cli::Error;
-use crate::cli::talk::calls::LATE;
+use crate::cli::talk::calls::{LATE, MAX_ADDRESSES};
 use crate::cli::talk::conversation::{Conversation, State};
 use crate::id::PeerId;
 use crate::net::{Lookout, is_behind_nat};
-use crate::proto;
 use crate::proto::limits::NAT_KEEPALIVE;
+use crate::proto::{self, SessionStatus};
 use crate::store::Keepalive;
 use crate::time::Instant;
 
@@ -26,6 +26,8 @@ pub(super) struct Routes {
     of: BTreeMap<PeerId, Route>,
     /// Who was looked at last, of those with whom there is a session and of others.
     last: [Option<PeerId>; 2],
+    /// Who is yet to be called where it was met, because it would not find us where we are now.
+    lost: VecDeque<PeerId>,
     lookout: Lookout,
 }
 
@@ -85,6 +87,7 @@ impl Conversation {
     /// `has_slept`: nobody has looked for so long that the machine was asleep, and may be in another network.
     pub(super) fn look_at_network(&mut self, has_slept: bool, now: Instant) -> Result<(), Error> {
         self.settle()?;
+        self.call_lost()?;
         let reachable = self.reachable()?;
         let looked_at = self.state.routes.turn(&reachable);
         let mut moved = self.of_whom_we_moved(&looked_at)?;
@@ -103,7 +106,8 @@ impl Conversation {
         self.hurry(now)
     }
 
-    /// Calls those at once who are to be called, or do not know any more where we are.
+    /// Calls those at once who are to be called, or do not know any more where we are: where they are saved, or where this
+    /// program is to reach them, and else where they were met.
     fn hurry(&mut self, now: Instant) -> Result<(), Error> {
         let lost = self.lost()?;
         let is_lost = |peer: &PeerId| lost.contains(peer);
@@ -112,21 +116,50 @@ impl Conversation {
         for peer in called {
             self.link(peer).is_called_quietly = true;
         }
+        self.state.routes.lost = lost.into_iter().collect();
+        self.call_lost()
+    }
+
+    /// Calls some of those who would not find us and are called nowhere else. They are called once: nobody has said that
+    /// they are to be found where they were met.
+    fn call_lost(&mut self) -> Result<(), Error> {
+        let lost = &mut self.state.routes.lost;
+        let turn = lost.len().min(MAX_ADDRESSES);
+        let turn: Vec<PeerId> = lost.drain(..turn).collect();
+        for peer in turn {
+            let is_called = self.calls.has(&peer) || self.goal.is_to_reach(&peer);
+            if is_called || !self.is_lost(peer)? {
+                continue;
+            }
+            self.link(peer).is_called_quietly = true;
+            // If it may not be called, it is not.
+            let _ = self
+                .handle
+                .with(|messenger, now| messenger.endpoint_mut().connect_once(peer, now))?;
+        }
         Ok(())
     }
 
     /// Those who would not find us where we are now: a session stands with them of which no keys are left. Whoever is being
     /// called already hears of us.
     fn lost(&self) -> Result<BTreeSet<PeerId>, Error> {
-        let links = self.state.links.iter();
-        let stands = links.filter(|(_, link)| link.since.is_some());
-        Ok(self.handle.with(|messenger, now| {
-            let is_lost = |peer: &PeerId| {
-                let status = messenger.endpoint().status(*peer, now);
-                status.is_some_and(|it| it.key_age.is_none() && it.tries == 0)
-            };
-            stands.map(|(peer, _)| *peer).filter(is_lost).collect()
-        })?)
+        let mut lost = BTreeSet::new();
+        for peer in self.state.links.keys() {
+            if self.is_lost(*peer)? {
+                lost.insert(*peer);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Whether somebody is one of those.
+    fn is_lost(&self, peer: PeerId) -> Result<bool, Error> {
+        let link = self.state.links.get(&peer);
+        if link.is_none_or(|link| link.since.is_none()) {
+            return Ok(false);
+        }
+        let has_no_keys = |it: SessionStatus| it.key_age.is_none() && it.tries == 0;
+        Ok(self.status(peer)?.is_some_and(has_no_keys))
     }
 
     fn reachable(&self) -> Result<Reachable, Error> {

@@ -17,6 +17,7 @@ use crate::store::{KnownPeers, key_text};
 use crate::time::UnixTime;
 
 mod places;
+mod waking;
 
 const BOB: PeerId = PeerId::new([2; 32]);
 const CAROL: PeerId = PeerId::new([3; 32]);
@@ -87,77 +88,6 @@ fn somebody_who_is_added_with_an_address_is_called_at_once() {
         !told.contains("SC05") && told.contains("connecting"),
         "{told}"
     );
-}
-
-/// Nothing was sent, and what bob wrote went to where this machine had been.
-#[test]
-fn who_wakes_calls_whoever_it_has_a_session_without_keys_with_and_tells_nothing_of_it() {
-    let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
-    let is_called_by_a_call = |talk: &mut Conversation| {
-        let tries = |talk: &Conversation| talk.status(BOB).unwrap().unwrap().tries;
-        assert_eq!(tries(talk), 0);
-        call(talk);
-        let has_goal_called = talk.check_time().unwrap();
-        assert_eq!(has_goal_called, None);
-        tries(talk) > 0
-    };
-    let by_name = || {
-        let mut goal = reach(BOB, false);
-        let found = Ok(vec![SOMEWHERE.parse().unwrap()]);
-        goal.on_resolved(found, Instant::ZERO).unwrap();
-        goal
-    };
-    for (goal, is_for_everybody) in [(LISTEN, true), (by_name(), false)] {
-        let home = tempfile::tempdir().unwrap();
-        let (mut talk, program) = conversation(home.path(), &known, goal);
-        if is_for_everybody {
-            talk.call_everybody();
-            assert_eq!(talk.calls.due(talk.clock.now()).len(), 1);
-        }
-        happens(&mut talk, comes(BOB));
-        told(&program);
-        let now = talk.clock.now();
-        talk.look_at_network(false, now).unwrap();
-        assert!(!is_called_by_a_call(&mut talk));
-        talk.look_at_network(true, now).unwrap();
-        assert!(is_called_by_a_call(&mut talk));
-        let told = told(&program);
-        assert!(!told.contains("connecting"), "{told}");
-    }
-}
-
-/// It was not, if somebody had asked for it meanwhile, or its address had been saved or changed.
-#[test]
-fn who_is_called_or_has_another_address_while_its_session_stands_is_called_by_whoever_wakes() {
-    let moves = |talk: &mut Conversation| {
-        let at = [host(SOMEWHERE)];
-        let edit = |known: &mut KnownPeers| {
-            known.remove("bob")?;
-            known.add("bob", &BOB, &at)
-        };
-        talk.change_peers(edit).unwrap();
-    };
-    let asks = |talk: &mut Conversation| {
-        talk.call(BOB).unwrap();
-        talk.calls.let_be(&BOB);
-    };
-    let elsewhere = format!("bob {} addr=127.0.0.2:9\n", key_text(&BOB));
-    for (known, change) in [
-        (bob(), moves as fn(&mut Conversation)),
-        (elsewhere.clone(), moves),
-        (elsewhere, asks as fn(&mut Conversation)),
-    ] {
-        let home = tempfile::tempdir().unwrap();
-        let (mut talk, _program) = conversation(home.path(), &known, LISTEN);
-        talk.call_everybody();
-        talk.calls.let_be(&BOB);
-        happens(&mut talk, comes(BOB));
-        change(&mut talk);
-        talk.calls.let_be(&BOB);
-        let now = talk.clock.now();
-        talk.look_at_network(true, now).unwrap();
-        assert_eq!(talk.calls.due(now).len(), 1, "{known}");
-    }
 }
 
 #[test]
