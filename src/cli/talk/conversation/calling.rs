@@ -112,13 +112,14 @@ impl Conversation {
         Ok(())
     }
 
-    /// Tells where somebody is called; people not if they know already that it does not answer.
+    /// Tells where somebody is called, unless a session that stands only gets new keys by it; people not if they know already
+    /// that it does not answer.
     fn tell_call(&mut self, peer: PeerId, address: Option<&SocketAddr>) {
         let Some(address) = address.copied() else {
             return;
         };
         let link = self.link(peer);
-        if core::mem::take(&mut link.is_called_quietly) {
+        if link.is_called_quietly {
             return;
         }
         let is_news = !link.is_known_away;
@@ -210,11 +211,12 @@ impl Conversation {
         let now = self.clock.now();
         self.calls.call_everybody();
         for peer in self.profile.contacts.known().peers() {
-            if self.calls.has(&peer.key()) || peer.differed().is_some() {
+            let key = peer.key();
+            if self.calls.has(&key) || peer.differed().is_some() {
                 continue;
             }
             if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
-                self.calls.add(peer.key(), host.clone(), now);
+                self.calls.add(key, host.clone(), now);
             }
         }
     }

@@ -111,6 +111,7 @@ impl Conversation {
         host: Option<HostPort>,
         family: Family,
     ) -> Result<(), Error> {
+        self.link(peer).is_called_quietly = false;
         let known = self.profile.contacts.known().find_key(&peer);
         let is_saved = known.is_some_and(|peer| !peer.addresses().is_empty());
         if host.is_none() && !is_saved {

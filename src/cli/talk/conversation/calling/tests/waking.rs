@@ -150,6 +150,33 @@ fn who_wakes_calls_nobody_who_has_left_or_was_hung_up_on_or_has_refused_or_was_n
     assert_eq!(tries(&talk, BOB), 0);
 }
 
+/// A later call of somebody who had left was not told of.
+#[test]
+fn what_is_not_told_of_a_call_after_a_sleep_is_told_of_the_next_session() {
+    let unreachable = Event::Unreachable {
+        peer: BOB,
+        tries: 9,
+    };
+    let reason = CloseReason::Goodbye;
+    let closed = Event::Closed { peer: BOB, reason };
+    for end in [unreachable, closed] {
+        let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, program) = conversation(home.path(), &known, LISTEN);
+        talk.call_everybody();
+        talk.calls.let_be(&BOB);
+        happens(&mut talk, comes(BOB));
+        wakes(&mut talk);
+        assert_eq!(talk.calls.due(talk.clock.now()).len(), 1);
+        happens(&mut talk, end);
+        told(&program);
+        let inquiry = talk.calls.inquire(BOB, host(SOMEWHERE), Family::Any, false);
+        talk.on_found(inquiry, Ok(vec![SOMEWHERE.parse().unwrap()]))
+            .unwrap();
+        assert!(told(&program).contains("\"connecting\""));
+    }
+}
+
 #[test]
 fn of_many_who_are_called_where_they_were_met_so_many_are_at_one_time_until_all_are() {
     let peers: Vec<PeerId> = (0..300_u16)
