@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::calendar::Day;
-use crate::crypto::{Psk, scrub_stack};
+use crate::crypto::{Psk, is_possible, scrub_stack};
 use crate::id::{PeerId, VerifyingKey};
 use crate::store::host_port::HostPort;
 use crate::store::key_text::{decode_key, decode_secret, is_secret, key_text};
@@ -29,6 +29,8 @@ pub enum DamageReason {
     BadName(NameError),
     /// Its key is not a public key.
     BadKey,
+    /// Nobody can have its key.
+    NobodysKey,
     /// It holds a secret key.
     SecretKey,
     /// It begins with a mark other than `@revoked`.
@@ -75,6 +77,7 @@ impl fmt::Display for DamageReason {
             Self::NoKey => write!(f, "a key is missing"),
             Self::BadName(error) => write!(f, "{error}"),
             Self::BadKey => write!(f, "the key is not a public key"),
+            Self::NobodysKey => write!(f, "nobody can have this key"),
             Self::SecretKey => write!(f, "a SECRET key stands here"),
             Self::UnknownMark => write!(f, "only @revoked may stand before a key"),
             Self::BadOption => write!(f, "what follows the key is not option=value"),
@@ -166,7 +169,10 @@ fn parse_name(word: &str) -> Result<Safe, DamageReason> {
 }
 
 fn parse_key(word: &str) -> Result<PeerId, DamageReason> {
-    decode_key(word).map_err(|_| secret_or(word, DamageReason::BadKey))
+    let key = decode_key(word).map_err(|_| secret_or(word, DamageReason::BadKey))?;
+    is_possible(&key)
+        .then_some(key)
+        .ok_or(DamageReason::NobodysKey)
 }
 
 /// What is wrong with a word that is not what it should be.

@@ -291,6 +291,8 @@ fn every_kind_of_damage_is_named_with_its_line() {
         (format!(".b {BOB}"), Is::BadName(NameError::BadStart)),
         ("bob xTIBA5rb".to_owned(), Is::BadKey),
         ("@revoked xTIBA5rb".to_owned(), Is::BadKey),
+        (format!("bob {}=", "A".repeat(43)), Is::NobodysKey),
+        (format!("@revoked {}=", "A".repeat(43)), Is::NobodysKey),
         (format!("bob {secret}"), Is::SecretKey),
         (secret.to_owned(), Is::SecretKey),
         (format!("@hub {BOB}"), Is::UnknownMark),
