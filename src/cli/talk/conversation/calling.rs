@@ -217,6 +217,9 @@ impl Conversation {
             }
             if let Some(host) = peer.addresses().first().filter(|_| !peer.is_revoked()) {
                 self.calls.add(key, host.clone(), now);
+                if self.way(key).is_ok_and(|way| way.is_up()) {
+                    self.calls.let_be(&key);
+                }
             }
         }
     }

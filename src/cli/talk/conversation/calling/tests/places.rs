@@ -138,3 +138,21 @@ fn who_is_called_while_all_look_ups_hang_is_told_so_at_once() {
         .unwrap();
     assert_eq!(called_at(&talk), Some(SOMEWHERE.parse().unwrap()));
 }
+
+/// It was told that somebody is called who is connected.
+#[test]
+fn whose_address_is_added_while_a_session_is_up_is_called_when_that_ends() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut talk, program) = conversation(home.path(), &bob(), LISTEN);
+    talk.call_everybody();
+    happens(&mut talk, comes(BOB));
+    happens(&mut talk, Event::Silent { peer: BOB });
+    talk.change_peers(|known| known.add_address(&BOB, &host(SOMEWHERE)).map(|_| ()))
+        .unwrap();
+    call(&mut talk);
+    let told = told(&program);
+    assert!(!told.contains("\"connecting\""), "{told}");
+    let reason = CloseReason::Goodbye;
+    happens(&mut talk, Event::Closed { peer: BOB, reason });
+    assert!(talk.calls.calls_in(&BOB, talk.clock.now()).is_some());
+}
