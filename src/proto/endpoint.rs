@@ -170,7 +170,6 @@ impl Endpoint {
     fn forget_because(&mut self, id: PeerId, reason: CloseReason) {
         if let Some(mut peer) = self.peers.remove(&id) {
             peer.end(Some(reason), &mut self.shared);
-            peer.forget_building(&mut self.shared);
             self.shared.local.forget(&id);
             self.shared.unread.remove(&id);
         }

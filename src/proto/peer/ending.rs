@@ -44,6 +44,8 @@ impl Peer {
     ) -> Fate {
         let erased = self.keys.take_all();
         self.connection_id = ConnectionId(shared.rng.u64());
+        // It was for the name that we had.
+        self.forget_building(shared);
         self.end_without(&erased, reason, shared)
     }
 

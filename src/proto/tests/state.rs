@@ -224,3 +224,18 @@ fn nothing_is_said_of_the_end_of_what_never_began() {
     a.drain(now(1));
     assert_eq!(a.events, []);
 }
+
+/// It waited for its next try.
+#[test]
+fn who_is_called_right_after_a_goodbye_waits_for_nothing_that_was_being_made_before_it() {
+    let (mut a, mut b) = acquainted();
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    let job = a.endpoint.take_job().unwrap();
+    a.endpoint.close(b.id(), now(1));
+    a.endpoint.connect(b.id(), &[], now(2)).unwrap();
+    assert!(a.endpoint.has_jobs());
+    let late = job.run(a.rng.as_crypto());
+    a.endpoint.handle_outcome(late, now(3));
+    settle(&mut a, &mut b, now(3));
+    assert!(a.endpoint.status(b.id(), now(3)).unwrap().established);
+}
