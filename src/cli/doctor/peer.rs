@@ -1,7 +1,7 @@
 //! Somebody else's machine: whether its name is found, what fits on the way, and whether anybody answers.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::cli::control::Running;
@@ -106,9 +106,17 @@ fn unsent(address: SocketAddr, why: &Safe) -> Check {
         .advice("connect this machine to a network that leads there; look at its own firewall")
 }
 
+/// Whether it stands for every machine of a network: a socket may not send there unless it says that it means to.
+fn is_broadcast(address: SocketAddr) -> bool {
+    matches!(address.ip().to_canonical(), IpAddr::V4(v4) if v4.is_broadcast())
+}
+
 fn judge(address: SocketAddr, probe: &Probe) -> Vec<Check> {
     let why = match probe.refusal.filter(|_| probe.largest == 0) {
         Some(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable) => "it has no way there",
+        Some(IcmpKind::Prohibited) if is_broadcast(address) => {
+            "it stands for every machine of a network, and securechat calls one"
+        }
         Some(IcmpKind::Prohibited) => "its firewall forbids it",
         Some(IcmpKind::Refused | IcmpKind::TooBig | IcmpKind::Other) | None => {
             let is_too_big = probe.reported(IcmpKind::TooBig);
@@ -117,7 +125,11 @@ fn judge(address: SocketAddr, probe: &Probe) -> Vec<Check> {
     };
     let words = "nothing left, so no size was tried";
     let size = Check::plain(SIZE, Outcome::Skipped, words);
-    vec![unsent(address, &why.into()), size]
+    let way = unsent(address, &why.into());
+    if is_broadcast(address) {
+        return vec![way.advice("name the address of one machine"), size];
+    }
+    vec![way, size]
 }
 
 /// What came back.
@@ -406,6 +418,21 @@ mod tests {
             let words = format!("{words}, or that a firewall forbids it");
             assert!(v4.ends_with(&words), "{v4}");
         }
+    }
+
+    /// Its firewall was blamed.
+    #[test]
+    fn what_is_not_sent_to_every_machine_of_a_network_is_no_firewalls_doing() {
+        let probe = Probe {
+            refusal: Some(IcmpKind::Prohibited),
+            ..Probe::default()
+        };
+        let checks = judge(([255, 255, 255, 255], 7419).into(), &probe);
+        let [way, _] = checks.try_into().unwrap();
+        let result = way.result.to_string();
+        assert!(result.contains("it stands for every machine"), "{result}");
+        let advice = way.advice.unwrap().to_string();
+        assert_eq!(advice, "name the address of one machine");
     }
 
     /// That was told as a complaint of the network, of every way over IPv6.
