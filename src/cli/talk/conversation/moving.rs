@@ -1,6 +1,6 @@
 //! From where packets leave, and what follows: a NAT that is seen there is held open. When this machine gets another address,
-//! those with whom a session stands hear from there at once, so that they send to it, and those who are to be called are
-//! called at once.
+//! those with whom a session stands hear from there at once, so that they send to it, and those who are to be called, or
+//! have a session with us of which no keys are left, are called at once; also after the machine slept.
 //!
 //! The system is asked from where a packet would leave, unless the socket is bound to one address.
 
