@@ -1,13 +1,13 @@
 //! One process per identity: two would use each other's counters and lose messages.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::Access;
+use super::permissions::{Access, check_file};
 
 /// Holds an identity for this process until it is dropped or the process ends, however it ends.
 ///
@@ -25,11 +25,14 @@ impl IdentityLock {
     /// Takes the lock at `path`, making the file and its directory if need be.
     ///
     /// # Errors
-    /// `UnsafeDirectory`; `InUse` with the other process's number if it is taken (on Windows without the number: a
-    /// locked file cannot be read there).
+    /// `UnsafeDirectory`; `Malformed`, `WrongOwner` or `UnsafePermissions` for what is no lock of ours; `InUse` with the
+    /// other process's number if it is taken (on Windows without the number: a locked file cannot be read there).
     pub fn acquire(path: &Path) -> Result<Self, Error> {
         create_parent(path)?;
-        let file = open(path).map_err(|error| Error::writing(path, Operation::Lock, error))?;
+        Self::take(path, open(path)?)
+    }
+
+    fn take(path: &Path, file: File) -> Result<Self, Error> {
         let locked = file.try_lock();
         let mut file = held(path, file, locked)?;
         // A courtesy. It holds without: what lies on a full disk can be read, and deleted to make room.
@@ -53,10 +56,11 @@ impl IdentityLock {
 
     fn share(path: &Path) -> Result<Self, Error> {
         let may_write = false;
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        let mut options = OpenOptions::new();
+        let file = match open_checked(path, options.read(true), Error::io) {
+            Err(error) if error.is_missing() => None,
             opened => {
-                let file = opened.map_err(|error| Error::io(path, Operation::Lock, error))?;
+                let file = opened?;
                 let locked = file.try_lock_shared();
                 Some(held(path, file, locked)?)
             }
@@ -94,12 +98,45 @@ impl Drop for IdentityLock {
     }
 }
 
-/// Opens a lock file, which is never truncated by opening.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+/// Opens a lock file, made if it is not there. Opening never truncates it.
+///
+/// # Errors
+/// `Malformed` if it is no file, such as a link; `WrongOwner`; `UnsafePermissions` if others could hold it; `ReadOnly`, `Io`.
+pub(super) fn open(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     os::set_creation_mode(&mut options, Access::Owner.mode());
-    options.open(path)
+    open_checked(path, &mut options, Error::writing)
+}
+
+/// Opens what is a lock of ours and nothing else: it is emptied later, and a link could lead to a secret key.
+fn open_checked(
+    path: &Path,
+    options: &mut OpenOptions,
+    fail: fn(&Path, Operation, io::Error) -> Error,
+) -> Result<File, Error> {
+    // Before opening, too: opening a pipe would wait for a writer.
+    check(path)?;
+    os::follow_no_link(options);
+    let fail = |error| fail(path, Operation::Lock, error);
+    let file = options.open(path).map_err(fail)?;
+    let metadata = file.metadata().map_err(fail)?;
+    let checked = check_file(path, &metadata, Access::Owner);
+    checked.map_err(|error| error.during(Operation::Lock))?;
+    Ok(file)
+}
+
+/// Looks whether what is there, if anything is, is a lock of ours; false if nothing is.
+///
+/// # Errors
+/// `Malformed` if it is no file, such as a link; `WrongOwner`; `UnsafePermissions` if others could hold it; `Io`.
+pub(super) fn check(path: &Path) -> Result<bool, Error> {
+    let checked = match fs::symlink_metadata(path) {
+        Ok(metadata) => check_file(path, &metadata, Access::Owner).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io(path, Operation::Lock, error)),
+    };
+    checked.map_err(|error| error.during(Operation::Lock))
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -152,8 +189,9 @@ mod tests {
     #[test]
     fn a_number_that_cannot_be_written_is_no_reason_not_to_hold_it() {
         // Every write there fails.
-        let lock = IdentityLock::acquire(Path::new("/dev/full")).unwrap();
-        assert!(lock.may_write());
+        let full = Path::new("/dev/full");
+        let file = File::options().read(true).write(true).open(full).unwrap();
+        assert!(IdentityLock::take(full, file).unwrap().may_write());
     }
 
     #[test]
@@ -188,6 +226,7 @@ mod tests {
     fn what_a_crash_left_behind_does_not_matter() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.lock");
+        drop(open(&path).unwrap());
         fs::write(&path, "4294967296 and more garbage\n").unwrap();
         let lock = IdentityLock::acquire(&path).unwrap();
         // Windows lets nobody read what is locked, its own process included.
@@ -197,5 +236,50 @@ mod tests {
             assert_eq!(pid.trim(), std::process::id().to_string());
         }
         drop(lock);
+    }
+
+    /// A link that somebody else had laid emptied the secret key beside it, whatever the command was.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_lock_is_not_emptied() {
+        let home = tempfile::tempdir().unwrap();
+        let [key, link, fifo] = ["key", "a.lock", "b.lock"].map(|name| home.path().join(name));
+        fs::write(&key, "secret").unwrap();
+        os::testing::set_mode(&key, 0o600);
+        os::testing::symlink(&key, &link).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        for path in [&link, &fifo] {
+            for take in [IdentityLock::acquire, IdentityLock::share] {
+                let error = take(path).unwrap_err();
+                assert_eq!(
+                    (error.path(), error.operation()),
+                    (Some(&**path), Operation::Lock)
+                );
+                assert!(
+                    matches!(error.kind(), ErrorKind::Malformed { .. }),
+                    "{error}"
+                );
+            }
+        }
+        assert_eq!(fs::read(&key).unwrap(), b"secret");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_others_could_hold_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.lock");
+        drop(IdentityLock::acquire(&path).unwrap());
+        for mode in [0o644, 0o606] {
+            os::testing::set_mode(&path, mode);
+            for take in [IdentityLock::acquire, IdentityLock::share] {
+                let error = take(&path).unwrap_err();
+                assert!(
+                    matches!(error.kind(), ErrorKind::UnsafePermissions { .. }),
+                    "{error}"
+                );
+            }
+        }
     }
 }

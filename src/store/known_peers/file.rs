@@ -179,7 +179,7 @@ fn hold(path: &Path, patience: Duration) -> Result<fs::File, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lock_path = path.with_file_name(format!(".{name}.lock"));
     let fail = |error: io::Error| Error::writing(&lock_path, Operation::Lock, error);
-    let file = lock::open(&lock_path).map_err(fail)?;
+    let file = lock::open(&lock_path)?;
     for _ in 0..=patience.as_millis() / PAUSE.as_millis() {
         match file.try_lock() {
             Ok(()) => return Ok(file),
