@@ -122,10 +122,24 @@ fn unsafe_file(path: &Path, mode: u32, wanted: u32, is_identity: bool) -> Report
 }
 
 fn unsafe_directory(path: &Path, mode: u32) -> Report {
-    let mode = safe_line(&format!(" (mode {mode:04o})."));
+    const STICKY: u32 = 0o1000;
+    let bits = safe_line(&format!(" (mode {mode:04o})."));
+    if mode & STICKY != 0 {
+        return shared_directory(path, bits);
+    }
     refusing(path)
-        .cause(Safe::from("Other users of this machine can exchange the files in it") + mode)
+        .cause(Safe::from("Other users of this machine can exchange the files in it") + bits)
         .attempt([Suggestion::of("chmod", ["go-w".into(), Safe::from(path)])])
+}
+
+/// One in which all may make files and touch none of each other's, as in `/tmp`, which needs that mode.
+fn shared_directory(path: &Path, mode: Safe) -> Report {
+    let own = path.join("securechat");
+    let mkdir = Suggestion::of("mkdir", ["-m".into(), "700".into(), Safe::from(&*own)]);
+    refusing(path)
+        .cause(Safe::from("Other users of this machine can put files beside yours there") + mode)
+        .attempt([mkdir])
+        .cause("Move what is yours into that, and name it instead (--home).")
 }
 
 fn wrong_owner(path: &Path) -> Report {

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_nearest_parents, check_parents};
+use super::permissions::{
+    Access, check_file, check_nearest_parents, check_own_place, check_parents,
+};
 
 /// The longest file that is read: a hundred thousand peers are shorter.
 pub(super) const MAX_FILE_LEN: u64 = 16 << 20;
@@ -272,11 +274,17 @@ const MAX_OLD: u32 = 99;
 const MAX_LEFT_BEHIND: u32 = 1_000;
 
 /// Makes the directory that `path` lies in, and its missing parents, for this user only, and checks that nobody else can
-/// exchange what is there.
-///
-/// Whatever is above them is checked before they are made: where root works in the home of somebody else, that one could
-/// use none of them.
+/// exchange what is there, or put a file there.
 pub(super) fn create_parent(path: &Path) -> Result<(), Error> {
+    make_parent(path)?;
+    check_own_place(path)
+}
+
+/// As [`create_parent`], of a file that lies there alone: others may have files beside it.
+///
+/// Whatever is above the directories is checked before they are made: where root works in the home of somebody else, that
+/// one could use none of them.
+pub(super) fn make_parent(path: &Path) -> Result<(), Error> {
     check_nearest_parents(path)?;
     let parent = parent(path);
     make_directory(parent, confirm).map_err(|error| match link_to_nothing(parent) {

@@ -5,11 +5,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::atomic::look;
+use super::atomic::{look, parent};
 use super::error::{Error, Operation};
-use super::os;
-use super::permissions::{Access, check_file, check_nearest_parents, check_parents, check_private};
+use super::permissions::{
+    Access, check_file, check_nearest_parents, check_own_place, check_private,
+};
 use super::timestamps::first_unused;
+use super::{lock, os};
 use crate::time::UnixTime;
 
 /// Checks a file and every directory above it as its reader does; false if there is no such file: then
@@ -26,15 +28,32 @@ pub fn check_place(path: &Path, is_secret: bool) -> Result<bool, Error> {
     match look(path) {
         Ok(metadata) => {
             check_file(path, &metadata, access)?;
-            check_parents(path)?;
+            check_own_place(path)?;
             Ok(true)
         }
         Err(error) if error.is_missing() => {
-            check_nearest_parents(path)?;
+            check_place_to_be(path)?;
             Ok(false)
         }
         Err(error) => Err(error),
     }
+}
+
+/// As [`check_place`], of the lock of an identity.
+///
+/// # Errors
+/// Those of [`check_place`].
+pub fn check_lock(path: &Path) -> Result<bool, Error> {
+    let is_there = lock::check(path)?;
+    check_place_to_be(path)?;
+    Ok(is_there)
+}
+
+fn check_place_to_be(path: &Path) -> Result<(), Error> {
+    if parent(path).is_dir() {
+        return check_own_place(path);
+    }
+    check_nearest_parents(path)
 }
 
 /// Whether there is such a file, whoever may use it.
@@ -124,7 +143,30 @@ mod tests {
         assert!(check_place(&path, false).unwrap());
         let error = check_place(&path, true).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::UnsafePermissions { .. }));
+        assert!(check_lock(&path).is_err());
         assert!(written_at(&path).is_some() && free_space(&path).is_some());
+    }
+
+    #[test]
+    fn a_lock_is_looked_at_as_it_is_taken_and_not_what_a_link_in_its_place_leads_to() {
+        let home = tempfile::tempdir().unwrap();
+        let [lock, link] = ["a.lock", "b.lock"].map(|name| home.path().join(name));
+        assert!(!check_lock(&lock).unwrap());
+        drop(crate::store::IdentityLock::acquire(&lock).unwrap());
+        assert!(check_lock(&lock).unwrap());
+        os::testing::symlink(&lock, &link).unwrap();
+        let error = check_lock(&link).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Malformed { .. }),
+            "{error}"
+        );
+        set_mode(home.path(), 0o1777);
+        for path in [&lock, &home.path().join("none")] {
+            for looked in [check_lock(path), check_place(path, true)] {
+                let error = looked.unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
+            }
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::key_file::{KeyFile, PUBLIC_KEY_GIVEN};
 use super::key_text::{KeyOffer, is_secret, key_text};
 use super::os;
 use super::passphrase::Passphrase;
-use super::permissions::{Access, check_parents, check_replaceable};
+use super::permissions::{Access, check_own_place, check_parents, check_replaceable};
 use super::stale::remove_stale;
 
 /// The public key file that belongs to a secret key file: `identity.key` has `identity.pub`.
@@ -107,7 +107,7 @@ pub fn create_identity(path: &Path, key: &KeyFile) -> Result<(), Error> {
 pub fn replace_identity(path: &Path, key: &KeyFile) -> Result<Option<PathBuf>, Error> {
     create_parent(path)?;
     // It may be a link that leads elsewhere.
-    check_parents(&public_path(path))?;
+    check_own_place(&public_path(path))?;
     replace_on(&Disk::SYSTEM, path, key)
 }
 

@@ -4,10 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::atomic::create_parent;
+use super::atomic::make_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_stream};
+use super::permissions::{Access, check_file, check_put_there};
 
 /// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
 /// whoever names one knows who reads it, unless somebody else could have put it there.
@@ -23,12 +23,12 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
         && !metadata.is_file()
         && !metadata.is_dir()
     {
-        check_stream(path, &metadata).map_err(|error| error.during(Operation::Write))?;
+        check_put_there(path, &metadata).map_err(|error| error.during(Operation::Write))?;
         return open_stream(path);
     }
     let during = |error: Error| error.during(Operation::Write);
     check_no_link(path)?;
-    create_parent(path).map_err(during)?;
+    make_parent(path).map_err(during)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     os::set_creation_mode(&mut options, Access::Owner.mode());

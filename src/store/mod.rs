@@ -32,8 +32,8 @@ pub use archive::{
 };
 pub use atomic::{Fresh, create_private};
 pub use audit::{
-    check_place, check_private_dir, check_writable, free_space, is_there, timestamps_used_until,
-    written_at,
+    check_lock, check_place, check_private_dir, check_writable, free_space, is_there,
+    timestamps_used_until, written_at,
 };
 pub use config::{
     Binding, Callers, Config, ConfigError, ConfigProblem, Keepalive, Mode, Notify, Osc,

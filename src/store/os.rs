@@ -328,7 +328,7 @@ pub(super) mod testing {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    pub(in crate::store) use std::os::unix::fs::symlink;
+    pub(in crate::store) use std::os::unix::fs::{chown, lchown, symlink};
 
     pub(in crate::store) fn set_mode(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();

@@ -1,9 +1,16 @@
 //! Who else can read or replace our files. OpenSSH's rule: if somebody can, the file is refused,
-//! not warned about. It goes further than that of OpenSSH: every directory above counts, up to the root.
+//! not warned about. It goes further than that of OpenSSH: every directory above counts, up to the root, and every link
+//! on the way.
+//!
+//! In a sticky directory, such as `/tmp`, others can make files and touch none of ours. Below it lies what is ours, and a
+//! file in it that its owner names is safe: whoever opens it looks whose it is ([`check_parents`]). What we keep together is
+//! not ([`check_own_place`]): we make files beside it whose names anybody can guess (locks, copies, what is half written),
+//! and what is not there yet could be somebody else's, to be used or to be in the way.
 
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::atomic::parent;
 use super::error::{Error, ErrorKind, Operation};
@@ -78,56 +85,120 @@ fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     Err(Error::new(path, Operation::Read, kind))
 }
 
-/// Checks that nobody else can replace the file, or put one there: every directory above it, as
-/// named and as resolved through symbolic links, is ours or root's and not writable by others
-/// (a sticky one, such as `/tmp`, is fine).
+/// Checks that nobody else can replace the file that is there: every directory above it, as named and as resolved through
+/// symbolic links, is ours or root's and not writable by others, unless it is a sticky one. There each link is ours or
+/// root's, too.
 pub(super) fn check_parents(path: &Path) -> Result<(), Error> {
-    let fail = |error: io::Error| Error::io(path, Operation::Read, error);
-    let named = std::path::absolute(path).map_err(fail)?;
-    let resolved = match fs::canonicalize(&named) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = named.parent().unwrap_or(&named);
-            fs::canonicalize(parent).map(|parent| parent.join("a file to be made"))
-        }
-        resolved => resolved,
-    };
+    let named = absolute(path)?;
     named.ancestors().skip(1).try_for_each(check_directory)?;
-    resolved
-        .map_err(fail)?
-        .ancestors()
-        .skip(1)
-        .try_for_each(check_directory)
+    check_way(&named, End::File)
+}
+
+/// As [`check_parents`], of a file beside which we make others, and which may not be there yet: nobody else can put
+/// one into its directory, be it a sticky one.
+pub(super) fn check_own_place(path: &Path) -> Result<(), Error> {
+    check_parents(path)?;
+    let named = absolute(path)?;
+    // What is not there leads nowhere.
+    let led = fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
+    let directories = [&named, &led].map(|it| it.parent());
+    directories
+        .iter()
+        .flatten()
+        .try_for_each(|it| check_unshared(it))
 }
 
 /// As [`check_parents`], of a file whose directory may not be there yet: the nearest above it that is.
 pub(super) fn check_nearest_parents(path: &Path) -> Result<(), Error> {
-    let named =
-        std::path::absolute(path).map_err(|error| Error::io(path, Operation::Read, error))?;
+    let named = absolute(path)?;
     let above = named.ancestors().skip(1).find(|above| above.is_dir());
-    above.map_or(Ok(()), |above| {
-        check_parents(&above.join("a file to be made"))
-    })
+    above.map_or(Ok(()), check_directories)
 }
 
-/// Checks that a pipe or a device is not one that somebody else has put where all can put something.
-pub(super) fn check_stream(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+/// As [`check_parents`], of a directory, which counts itself.
+fn check_directories(directory: &Path) -> Result<(), Error> {
+    let named = absolute(directory)?;
+    named.ancestors().try_for_each(check_directory)?;
+    check_way(&named, End::Directory)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| Error::io(path, Operation::Read, error))
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    File,
+    Directory,
+}
+
+/// Goes where a path leads, part by part and link by link as the system does, and checks what it comes through. What is not
+/// there nobody can exchange: whoever looks for it says so.
+fn check_way(named: &Path, end: End) -> Result<(), Error> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let (mut here, mut left, mut links) = (PathBuf::new(), parts(named), 0);
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(part);
+        let found = match fs::symlink_metadata(&next) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(|error| Error::io(&next, Operation::Read, error))?,
+        };
+        if found.is_symlink() {
+            links += 1;
+            left.extend(follow(&next, &found, links)?);
+            continue;
+        }
+        if !left.is_empty() || end == End::Directory {
+            check_directory(&next)?;
+        }
+        here = next;
+    }
+    Ok(())
+}
+
+/// The parts of a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().filter(|it| *it != Component::CurDir);
+    parts.rev().map(|it| it.as_os_str().to_owned()).collect()
+}
+
+/// As many links as Linux follows.
+const MOST_LINKS: u32 = 40;
+
+/// What a link says, the `nth` on the way.
+fn follow(link: &Path, found: &Metadata, nth: u32) -> Result<Vec<OsString>, Error> {
+    check_put_there(link, found)?;
+    if nth > MOST_LINKS {
+        let reason = "too many links lead there";
+        let kind = ErrorKind::Malformed { reason };
+        return Err(Error::new(link, Operation::Read, kind));
+    }
+    let target = fs::read_link(link).map_err(|error| Error::io(link, Operation::Read, error))?;
+    Ok(parts(&target))
+}
+
+/// Checks that a pipe, a device or a link is not one that somebody else has put where all can put something.
+pub(super) fn check_put_there(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     let above =
         fs::metadata(parent(path)).map_err(|error| Error::io(path, Operation::Read, error))?;
     match (os::protection(metadata), os::protection(&above)) {
-        (Some(stream), Some(above)) => check_stream_in(path, stream, above),
+        (Some(found), Some(above)) => check_put_in(path, found, above),
         (_, None) | (None, _) => Ok(()),
     }
 }
 
-fn check_stream_in(
-    path: &Path,
-    stream: os::Protection,
-    above: os::Protection,
-) -> Result<(), Error> {
+fn check_put_in(path: &Path, found: os::Protection, above: os::Protection) -> Result<(), Error> {
     if above.mode & WRITABLE_BY_OTHERS == 0 {
         return Ok(());
     }
-    check_owner(path, stream)
+    check_owner(path, found)
 }
 
 /// The mode that a file has, whatever it was made with: some file systems give all files one of their own. None where
@@ -154,13 +225,17 @@ pub fn private_dir(directory: &Path) -> Result<(), Error> {
     let fail = |error: io::Error| Error::io(directory, Operation::Create, error);
     // Before, so that nothing is made where it is refused: see `create_parent`.
     check_nearest_parents(directory)?;
-    os::create_private_dir(directory).map_err(fail)?;
+    match os::create_private_dir(directory) {
+        // Something else than a directory, as is said next.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(fail)?,
+    }
     check_private(directory)
 }
 
 /// Checks that others can neither enter a directory nor put another in its place.
 pub(super) fn check_private(directory: &Path) -> Result<(), Error> {
-    check_parents(&directory.join("a file to be made"))?;
+    check_directories(directory)?;
     let metadata =
         fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Create, error))?;
     let open = os::protection(&metadata).filter(|found| found.mode & 0o077 != 0);
@@ -179,15 +254,33 @@ pub(super) fn check_private(directory: &Path) -> Result<(), Error> {
 fn check_directory(directory: &Path) -> Result<(), Error> {
     let metadata =
         fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Read, error))?;
+    if !metadata.is_dir() {
+        let error = io::ErrorKind::NotADirectory.into();
+        return Err(Error::io(directory, Operation::Read, error));
+    }
     let Some(found) = os::protection(&metadata) else {
         return Ok(());
     };
     check_owner(directory, found)?;
-    if found.mode & WRITABLE_BY_OTHERS != 0 && found.mode & STICKY == 0 {
-        let kind = ErrorKind::UnsafeDirectory { mode: found.mode };
-        return Err(Error::new(directory, Operation::Read, kind));
+    if found.mode & STICKY == 0 {
+        return check_closed(directory, found);
     }
     Ok(())
+}
+
+/// Checks that nobody else can make a file in a directory.
+fn check_unshared(directory: &Path) -> Result<(), Error> {
+    let metadata =
+        fs::metadata(directory).map_err(|error| Error::io(directory, Operation::Read, error))?;
+    os::protection(&metadata).map_or(Ok(()), |found| check_closed(directory, found))
+}
+
+fn check_closed(directory: &Path, found: os::Protection) -> Result<(), Error> {
+    if found.mode & WRITABLE_BY_OTHERS == 0 {
+        return Ok(());
+    }
+    let kind = ErrorKind::UnsafeDirectory { mode: found.mode };
+    Err(Error::new(directory, Operation::Read, kind))
 }
 
 fn check_owner(path: &Path, found: os::Protection) -> Result<(), Error> {
@@ -215,7 +308,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::store::os::testing::{mode, set_mode, symlink};
+    use crate::store::os::testing::{lchown, mode, set_mode, symlink};
 
     /// A directory of mode 0700 with a file of mode `mode` in it.
     fn file(mode: u32) -> (tempfile::TempDir, PathBuf) {
@@ -289,6 +382,74 @@ mod tests {
         check_parents(&path).unwrap();
     }
 
+    /// A lock that somebody else had laid there as a link emptied the secret key.
+    #[test]
+    fn what_we_keep_together_lies_where_nobody_else_can_put_a_file() {
+        let (home, path) = file(0o600);
+        let link_home = tempfile::tempdir().unwrap();
+        let link = link_home.path().join("link");
+        symlink(&path, &link).unwrap();
+        for kept in [&path, &home.path().join("none"), &link] {
+            check_own_place(kept).unwrap();
+        }
+        for mode in [0o1777, 0o1770, 0o1020] {
+            set_mode(home.path(), mode);
+            for kept in [&path, &home.path().join("none"), &link] {
+                let error = check_own_place(kept).unwrap_err();
+                assert!(
+                    matches!(error.kind(), ErrorKind::UnsafeDirectory { mode: m } if *m == mode)
+                );
+            }
+            // What lies below is ours.
+            let below = home.path().join("below");
+            fs::create_dir(&below).unwrap();
+            check_own_place(&below.join("k")).unwrap();
+            fs::remove_dir(&below).unwrap();
+        }
+    }
+
+    /// The link of somebody else led into another home of the same user, or to a list of former peers.
+    #[test]
+    fn a_link_of_somebody_else_is_followed_nowhere_where_all_can_put_one() {
+        if os::current_user() != 0 {
+            return;
+        }
+        let (home, path) = file(0o600);
+        let shared = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| shared.path().join(name));
+        symlink(home.path(), &first).unwrap();
+        symlink(&first, &second).unwrap();
+        let named = second.join("k");
+        check_parents(&named).unwrap();
+        lchown(&first, Some(12_345), None).unwrap();
+        check_parents(&named).expect("nobody else can put it there");
+        set_mode(shared.path(), 0o1777);
+        let error = check_parents(&named).unwrap_err();
+        assert!(matches!(
+            error.kind(),
+            ErrorKind::WrongOwner { owner: 12_345 }
+        ));
+        assert!(
+            error.path().is_some_and(|it| it.ends_with("first")),
+            "{error}"
+        );
+        let error = check_private(&second).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::WrongOwner { .. }));
+        check_parents(&path).unwrap();
+    }
+
+    /// What was looked for to tell that was no file of anybody's, and was named.
+    #[test]
+    fn what_is_no_directory_is_named_as_such() {
+        let (_home, path) = file(0o600);
+        for error in [private_dir(&path), check_private(&path)].map(Result::unwrap_err) {
+            assert_eq!(error.path(), Some(&*path));
+        }
+        let circle = path.with_file_name("circle");
+        symlink(&circle, &circle).unwrap();
+        check_parents(&circle).unwrap_err();
+    }
+
     #[test]
     fn a_directory_for_a_socket_is_the_owners_alone() {
         let home = tempfile::tempdir().unwrap();
@@ -301,6 +462,19 @@ mod tests {
             set_mode(&directory, mode);
             assert!(private_dir(&directory).is_err(), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn every_directory_on_the_way_of_a_link_counts() {
+        let (_target_home, target) = file(0o600);
+        let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [one, other] = [&first, &second].map(|it| it.path().join("link"));
+        symlink(&target, &other).unwrap();
+        symlink(&other, &one).unwrap();
+        check_parents(&one).unwrap();
+        set_mode(second.path(), 0o777);
+        let error = check_parents(&one).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
     }
 
     /// Root made directories in somebody else's home, which that one could not use, and refused then.
@@ -347,7 +521,7 @@ mod tests {
         let is_taken = |owner, mode| {
             let stream = os::Protection { mode: 0o666, owner };
             let above = os::Protection { mode, owner: 0 };
-            check_stream_in(path, stream, above).is_ok()
+            check_put_in(path, stream, above).is_ok()
         };
         let other = ours + 1;
         assert!(is_taken(ours, 0o1777) && is_taken(0, 0o1777));

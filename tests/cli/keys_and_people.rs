@@ -308,3 +308,50 @@ fn what_prints_data_prints_it_as_json_too() {
         (&false.into(), &key.as_str().into())
     );
 }
+
+/// Somebody else had laid the lock there as a link: a command that only looks emptied the secret key.
+#[cfg(unix)]
+#[test]
+fn a_home_where_others_can_put_files_is_refused_and_its_key_stays() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let home = Home::with_identity();
+    home.data(&["peers", "add", "bob", BOB]);
+    let search = ["history", "search", "x"];
+    home.data(&search);
+    let names = fs::read_dir(home.path("")).unwrap();
+    let mut names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let lock = names
+        .find(|name| name.ends_with(".lock") && !name.starts_with('.'))
+        .unwrap();
+    let secret = home.read("identity.key");
+    fs::remove_file(home.path(&lock)).unwrap();
+    symlink("identity.key", home.path(&lock)).unwrap();
+    let told = format!(
+        "error: cannot use HOME/{lock}: it is not a regular file  [SC22]\n\
+         \x20 The file was not changed.\n"
+    );
+    assert_eq!(home.run(&search), failed(1, &told));
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(doctor.contains("FAIL     lock "), "{doctor}");
+    fs::remove_file(home.path(&lock)).unwrap();
+    let mode = fs::Permissions::from_mode(0o1777);
+    fs::set_permissions(home.path(""), mode).unwrap();
+    let told = "error: refusing to use HOME  [SC02]\n\
+                \x20 Other users of this machine can put files beside yours there (mode 1777).\n\
+                \x20 try: mkdir -m 700 HOME/securechat\n\
+                \x20 Move what is yours into that, and name it instead (--home).\n";
+    let commands: [&[&str]; 4] = [
+        &search,
+        &["peers", "add", "carol", CAROL],
+        &["send", "bob", "hi", "--no-wait"],
+        &["keygen", "--no-passphrase", "--force"],
+    ];
+    for args in commands {
+        assert_eq!(home.run(args), failed(5, told), "{args:?}");
+    }
+    assert_eq!(home.read("identity.key"), secret);
+    let mut below = crate::program();
+    below.arg("--home").arg(home.path("securechat"));
+    below.args(["keygen", "--no-passphrase"]);
+    assert_eq!(crate::finish(below, "").code, 0);
+}

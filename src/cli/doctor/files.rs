@@ -7,8 +7,8 @@ use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::{Error, ExitCode, settled};
 use crate::id::PeerId;
 use crate::store::{
-    self, ErrorKind, KeyOffer, KnownPeers, check_beginning, check_place, check_writable,
-    free_space, load_identity, public_path, timestamps_used_until,
+    self, ErrorKind, KeyOffer, KnownPeers, check_beginning, check_lock, check_place,
+    check_writable, free_space, load_identity, public_path, timestamps_used_until,
 };
 use crate::text::Safe;
 
@@ -32,7 +32,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
             paths.timestamps(&key),
         ];
         checks.push(place("messages", &messages, look_at_messages(&messages)));
-        checks.push(place("lock", &lock, check_place(&lock, true)));
+        checks.push(place("lock", &lock, check_lock(&lock)));
         checks.push(used_timestamps(patient, timestamps, &messages));
         written = vec![messages, lock];
     }

@@ -19,6 +19,7 @@ pub(in crate::cli) fn samples() -> Vec<Report> {
             wanted: 0o644,
         },
         ErrorKind::UnsafeDirectory { mode: 0o777 },
+        ErrorKind::UnsafeDirectory { mode: 0o1777 },
         ErrorKind::WrongOwner { owner: 1 },
         ErrorKind::StrangeRoot { owner: 65_534 },
         ErrorKind::WrongPassphrase,
@@ -143,6 +144,19 @@ fn an_unsafe_key_file_says_how_to_close_it() {
          \x20 try: chmod 600 /h/identity.key\n\
          \x20 If others may have copied it, make a new key instead: securechat keygen --force"
     );
+}
+
+#[test]
+fn a_directory_that_all_may_write_to_leads_to_one_in_it_and_keeps_its_mode() {
+    assert_eq!(
+        shown_of(&ErrorKind::UnsafeDirectory { mode: 0o1777 }, "/tmp"),
+        "error: refusing to use /tmp  [SC02]\n\
+         \x20 Other users of this machine can put files beside yours there (mode 1777).\n\
+         \x20 try: mkdir -m 700 /tmp/securechat\n\
+         \x20 Move what is yours into that, and name it instead (--home)."
+    );
+    let closed = shown_of(&ErrorKind::UnsafeDirectory { mode: 0o777 }, "/h");
+    assert!(closed.ends_with("try: chmod go-w /h"), "{closed}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::crypto::StaticSecret;
 use crate::store::atomic::{create_parent, remove, sync_parent, with_suffix};
 use crate::store::error::{Error, ErrorKind, Operation};
 use crate::store::os;
-use crate::store::permissions::{Access, check_file, check_parents};
+use crate::store::permissions::{Access, check_file, check_own_place};
 use crate::store::stamp::Stamp;
 use crate::time::UnixTime;
 
@@ -115,7 +115,7 @@ pub(super) fn in_use(path: &Path) -> Error {
 
 pub(super) fn look_once(path: &Path) -> Result<(Database, Place), Error> {
     let fail = |error: io::Error| Error::io(path, Operation::Read, error);
-    check_parents(path)?;
+    check_own_place(path)?;
     let (file, _) = open_checked(path, false)?;
     check_newer(&file, path)?;
     check_over(Overlay::unlocked(file).map_err(fail)?, path)?;
@@ -175,7 +175,17 @@ fn create(path: &Path, secret: &StaticSecret, rng: &mut dyn CryptoRng) -> Result
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     os::set_creation_mode(&mut options, Access::Owner.mode());
-    let file = options.open(&unfinished).map_err(fail)?;
+    let file = options.open(&unfinished).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            let reason = "it is in the way of a new file of messages; take it away";
+            return Error::new(
+                &unfinished,
+                Operation::Create,
+                ErrorKind::Malformed { reason },
+            );
+        }
+        fail(error)
+    })?;
     let made = as_backend(file, path)
         .and_then(|backend| make(backend, path, secret, rng).map(drop))
         .and_then(|()| put_in_place(&unfinished, path, sync_parent).map_err(fail));

@@ -63,3 +63,17 @@ fn a_change_counts_only_if_the_store_still_has_its_name_when_it_is_on_the_disk()
     assert_eq!(trouble_of(&changed.unwrap_err()), StoreTrouble::Missing);
     assert_eq!(texts(&archive, Filter::default()), [""; 0]);
 }
+
+/// The store was named, and that another file be named for it.
+#[test]
+fn what_is_in_the_way_of_a_new_store_is_named() {
+    let place = Place::new();
+    let unfinished = crate::store::atomic::with_suffix(&place.path(), ".new");
+    fs::create_dir_all(&unfinished).unwrap();
+    let error = place.try_open(Keep::Off, NOW).unwrap_err();
+    assert_eq!(error.path(), Some(&*unfinished));
+    assert!(
+        matches!(error.kind(), ErrorKind::Malformed { .. }),
+        "{error}"
+    );
+}
