@@ -1,12 +1,15 @@
 //! Where the files are: XDG directories, or everything flat under one.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use super::audit::{check_private_dir, check_writable};
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
+use super::permissions::check_nearest_parents;
 use crate::id::PeerId;
 
 /// Our directory inside each of the user's.
@@ -22,6 +25,8 @@ pub struct Paths {
     runtime_dir: PathBuf,
     /// Where a program has them that was started in another environment: by cron, or before its user logged in.
     other_runtime_dirs: Vec<PathBuf>,
+    /// What the environment names for it and is not used: see [`is_anothers`].
+    passed_over: Option<PathBuf>,
     identity: PathBuf,
     /// Whether the identity is another one than the profile's own.
     is_other: bool,
@@ -53,6 +58,7 @@ impl Paths {
             state_dir: home.to_owned(),
             runtime_dir: home.join("run"),
             other_runtime_dirs: Vec::new(),
+            passed_over: None,
             identity: home.join("identity.key"),
             is_other: false,
         }
@@ -64,13 +70,17 @@ impl Paths {
         let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
         let data_dir = base.data_dir().join(APPLICATION);
         let state_dir = state.join(APPLICATION);
-        let named = [base.runtime_dir(), os::runtime_dir()];
-        let (runtime_dir, other_runtime_dirs) = runtime_dirs(named, &state_dir);
+        let named = base.runtime_dir();
+        let passed_over = named.clone().filter(|it| is_anothers(it));
+        let named = named.filter(|_| passed_over.is_none());
+        let (runtime_dir, other_runtime_dirs) =
+            runtime_dirs([named, os::runtime_dir()], &state_dir);
         Ok(Self {
             config_dir: base.config_dir().join(APPLICATION),
             state_dir,
             runtime_dir,
             other_runtime_dirs,
+            passed_over,
             is_other: false,
             identity: data_dir.join("identity.key"),
             data_dir,
@@ -116,6 +126,13 @@ impl Paths {
         all.map(|it| it.join(self.socket(identity))).collect()
     }
 
+    /// The runtime directory that the environment names and that is not used, since it is another user's, as after a `su`
+    /// that keeps the environment.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<&Path> {
+        self.passed_over.as_deref()
+    }
+
     fn socket(&self, identity: &PeerId) -> String {
         if self.is_other {
             return format!("{}.sock", file_stem(identity));
@@ -147,6 +164,21 @@ fn runtime_dirs(named: [Option<PathBuf>; 2], state_dir: &Path) -> (PathBuf, Vec<
     let own = places.next().unwrap_or(last);
     let others = places.filter(|it| *it != own).collect();
     (own, others)
+}
+
+/// Whether a runtime directory, or ours in it, is another user's, or lets this one make nothing in it.
+fn is_anothers(directory: &Path) -> bool {
+    let own = directory.join(APPLICATION);
+    let checked = match check_private_dir(&own) {
+        Ok(false) => check_nearest_parents(&own).and_then(|()| check_writable(&own)),
+        looked => looked.map(drop),
+    };
+    checked.is_err_and(|error| {
+        if let ErrorKind::Io(said) | ErrorKind::ReadOnly(said) = error.kind() {
+            return said.kind() == io::ErrorKind::PermissionDenied;
+        }
+        matches!(error.kind(), ErrorKind::WrongOwner { .. })
+    })
 }
 
 /// 64 bits of the public key: nobody has two identities that share them, and the directory does
@@ -250,6 +282,31 @@ mod tests {
         assert_eq!(dirs([session.clone(), session.clone()]), all[1..]);
         assert_eq!(dirs([None, session.clone()]), all[1..]);
         assert_eq!(dirs([other, session]), all);
+    }
+
+    /// `su` without `-` keeps that of the user before, and every command that asks a program refused.
+    #[cfg(unix)]
+    #[test]
+    fn a_runtime_directory_of_another_user_is_none() {
+        let user = tempfile::tempdir().unwrap();
+        let runtime = user.path().join("runtime");
+        assert!(!is_anothers(&runtime), "it can be made");
+        fs::create_dir_all(runtime.join(APPLICATION)).unwrap();
+        os::testing::set_mode(&runtime.join(APPLICATION), 0o700);
+        assert!(!is_anothers(&runtime));
+        if os::current_user() != 0 {
+            os::testing::set_mode(&runtime, 0);
+            assert!(is_anothers(&runtime), "he may not even look into it");
+            os::testing::set_mode(&runtime, 0o700);
+            return;
+        }
+        for path in [runtime.join(APPLICATION), runtime.clone()] {
+            os::testing::chown(&path, Some(12_345), None).unwrap();
+            assert!(is_anothers(&runtime), "{path:?}");
+            os::testing::chown(&path, Some(0), None).unwrap();
+        }
+        os::testing::set_mode(&runtime.join(APPLICATION), 0o755);
+        assert!(!is_anothers(&runtime), "its owner can mend that");
     }
 
     #[test]

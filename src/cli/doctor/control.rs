@@ -33,6 +33,7 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
     };
     let path = place_of(patient, &key);
     let mut checks = Vec::new();
+    checks.extend(patient.paths.passed_over().map(passed_over));
     checks.extend(path.parent().map(|it| directory(patient, it)));
     checks.push(socket(patient, &path, &key));
     checks
@@ -65,6 +66,14 @@ fn directory(patient: &Patient<'_>, path: &Path) -> Check {
         ),
         Err(error) => Check::of_report(DIRECTORY, &Error::Store(error).report(), patient.out),
     }
+}
+
+/// A runtime directory that is not used. The environment is that of the user before, or wrong.
+fn passed_over(path: &Path) -> Check {
+    let words = Safe::from(path) + " is another user's: it is not used";
+    Check::new("XDG_RUNTIME_DIR", Outcome::Warning, words)
+        .public("another user's".to_owned())
+        .advice("unset XDG_RUNTIME_DIR, or become this user by su - instead of su")
 }
 
 fn socket(patient: &Patient<'_>, path: &Path, own: &PeerId) -> Check {

@@ -266,3 +266,58 @@ fn where_a_program_has_its_socket_elsewhere_status_says_where_it_was_looked_for(
     let said = [&json["running"], &json["held"], &json["pid"]];
     assert_eq!(said, [&json!(false), &json!(true), &json!(daemon.pid())]);
 }
+
+/// After `su USER`, without a `-`, they refused: a message was neither sent nor kept.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_runtime_directory_of_another_user_stops_neither_programs_nor_commands() {
+    use crate::doctor::line;
+    if !rustix::process::geteuid().is_root() {
+        skipped("not running as root, who alone can give a directory away");
+        return;
+    }
+    if Path::new("/run/user/0").exists() {
+        skipped("there is a runtime directory of this user, which is not for tests");
+        return;
+    }
+    let user = tempfile::tempdir().unwrap();
+    let other = user.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(&other, Some(65_534), None).unwrap();
+    let after_su = |args: &[&str]| in_environment(user.path(), "other", args);
+    let keygen = after_su(&["keygen", "--no-passphrase"]).end();
+    assert_eq!(keygen.code, Some(0), "{}", keygen.transcript);
+    let mut daemon = after_su(&["daemon", "127.0.0.1:0"]);
+    let words = format!(
+        "XDG_RUNTIME_DIR is not used, since {} is another user's; the control socket is {}",
+        other.display(),
+        user.path().join("securechat/run/ctl.sock").display()
+    );
+    daemon.told(&words);
+    daemon.told("listening on");
+    for runtime in ["other", "session"] {
+        let status = in_environment(user.path(), runtime, &["status"]).end();
+        let words = "  listening on: 127.0.0.1:";
+        assert!(status.rest.contains(words), "{}", status.transcript);
+    }
+    let doctor = after_su(&["doctor"]).end();
+    let (outcome, words) = line(&doctor, "XDG_RUNTIME_DIR");
+    assert_eq!(outcome, "warn");
+    assert!(
+        words.ends_with(" is another user's: it is not used"),
+        "{words}"
+    );
+    assert_eq!(line(&doctor, "runtime directory").0, "ok");
+}
+
+/// A file of no name that was only thought of was told of.
+#[test]
+fn a_file_in_the_place_of_the_directory_is_named() {
+    let home = Home::new();
+    fs::write(home.path("run"), "").unwrap();
+    let ended = home.attempt(&["daemon", "127.0.0.1:0"]);
+    ended.failed(1, "SC24");
+    let words = format!("cannot read {}: ", home.path("run").display());
+    assert!(ended.told.contains(&words), "{}", ended.told);
+}

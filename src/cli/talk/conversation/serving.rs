@@ -25,6 +25,10 @@ impl Conversation {
         let server = Server::start(place(&path)?, self.teller());
         let server = server.map_err(|error| unusable(&path, &error.to_string()))?;
         self.programs.serve(server);
+        if let Some(other) = paths.passed_over() {
+            let words = Safe::from("XDG_RUNTIME_DIR is not used, since ") + other;
+            self.note(words + " is another user's; the control socket is " + &*path);
+        }
         Ok(())
     }
 
