@@ -38,7 +38,7 @@ pub(super) fn run(args: &KeygenArgs, context: &Context) -> Result<ExitCode, Erro
     if to_stdout {
         print_secret(&key, &public, context)?;
     } else {
-        save(args, &key, path, context)?;
+        save(args, &key, path, context).map_err(|error| about(args, error))?;
         tell(args, &key, &public, path, context)?;
     }
     Ok(ExitCode::Done)
@@ -104,6 +104,17 @@ fn print_secret(key: &KeyFile, public: &PeerId, context: &Context) -> Result<(),
     let public = Safe::from("public key  ") + key_text(public);
     context.out.note(&public);
     Ok(())
+}
+
+/// What went wrong with the user's own identity, unless another file was named.
+fn about(args: &KeygenArgs, error: Error) -> Error {
+    if args.output.is_some() {
+        return error;
+    }
+    let Error::Store(error) = error else {
+        return error;
+    };
+    Error::Identity(error)
 }
 
 fn save(args: &KeygenArgs, key: &KeyFile, path: &Path, context: &Context) -> Result<(), Error> {

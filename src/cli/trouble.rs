@@ -33,7 +33,7 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
             unsafe_file(path, *mode, *wanted, is_identity)
         }
         ErrorKind::UnsafeDirectory { mode } => unsafe_directory(path, *mode),
-        ErrorKind::WrongOwner { .. } => wrong_owner(path),
+        ErrorKind::WrongOwner { .. } => wrong_owner(path, is_identity),
         ErrorKind::StrangeRoot { .. } => strange_root(path),
         ErrorKind::WrongPassphrase => wrong_passphrase(path, None),
         ErrorKind::PassphraseNeeded => needs_input(&Prompt::Passphrase),
@@ -142,12 +142,15 @@ fn shared_directory(path: &Path, mode: Safe) -> Report {
         .cause("Move what is yours into that, and name it instead (--home).")
 }
 
-fn wrong_owner(path: &Path) -> Report {
+fn wrong_owner(path: &Path, is_identity: bool) -> Report {
+    let report = refusing(path).cause("It belongs to another user of this machine.");
+    if !is_identity {
+        let words = "use a file, or a directory, of your own in its place";
+        return report.line(true, vec![Part::Words(words.into())]);
+    }
     let elsewhere = Part::Theirs(ours(["--home", "DIR", "keygen"]));
     let parts = vec![Part::Words("use a place of your own: ".into()), elsewhere];
-    refusing(path)
-        .cause("It belongs to another user of this machine.")
-        .line(true, parts)
+    report.line(true, parts)
 }
 
 /// No other place is of any use.

@@ -355,3 +355,21 @@ fn a_home_where_others_can_put_files_is_refused_and_its_key_stays() {
     below.args(["keygen", "--no-passphrase"]);
     assert_eq!(crate::finish(below, "").code, 0);
 }
+
+/// Only root can give a directory away.
+#[cfg(unix)]
+#[test]
+fn a_home_of_another_user_leads_to_one_of_ones_own() {
+    let home = Home::new();
+    if std::os::unix::fs::chown(home.path(""), Some(12_345), None).is_err() {
+        return;
+    }
+    let told = "error: refusing to use HOME  [SC02]\n\
+                \x20 It belongs to another user of this machine.\n";
+    let other = "  try: use a place of your own: securechat --home DIR keygen\n";
+    let keygen = home.run(&["keygen", "--no-passphrase"]);
+    assert_eq!(keygen, failed(5, &format!("{told}{other}")));
+    let add = home.run(&["peers", "add", "bob", BOB]);
+    let other = "  try: use a file, or a directory, of your own in its place\n";
+    assert_eq!(add, failed(5, &format!("{told}{other}")));
+}

@@ -146,6 +146,27 @@ fn an_unsafe_key_file_says_how_to_close_it() {
     );
 }
 
+/// A new identity was advised, be it for a log or for a shared secret.
+#[test]
+fn what_belongs_to_another_user_leads_to_a_new_identity_only_in_the_place_of_one() {
+    let kind = ErrorKind::WrongOwner { owner: 1 };
+    let refused = |name: &str| {
+        format!(
+            "error: refusing to use /h/{name}  [SC02]\n\
+             \x20 It belongs to another user of this machine.\n"
+        )
+    };
+    assert_eq!(
+        shown(&kind),
+        refused("identity.key") + "  try: use a place of your own: securechat --home DIR keygen"
+    );
+    let log = words(&kind, Some(Path::new("/h/log")), false, "it failed".into());
+    assert_eq!(
+        rendered(&log),
+        refused("log") + "  try: use a file, or a directory, of your own in its place"
+    );
+}
+
 #[test]
 fn a_directory_that_all_may_write_to_leads_to_one_in_it_and_keeps_its_mode() {
     assert_eq!(
