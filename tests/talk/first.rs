@@ -275,3 +275,31 @@ fn alone_in_lines_it_calls_everybody_whose_address_is_saved() {
     let (ended, ..) = plain.ends();
     assert!(ended.transcript.contains("securechat keygen"), "the guide");
 }
+
+/// Whoever had saved this machine with the usual port got no answer, and nothing here said why.
+#[test]
+fn who_does_not_get_the_usual_port_is_told_so() {
+    let homes = [(); 2].map(|()| Home::new());
+    let mut programs = homes.each_ref().map(|home| {
+        let Person { program, .. } = Person::starts(home, &["--plain"]);
+        program
+    });
+    // Another test may have it.
+    let usual = programs.each_mut().map(|program| {
+        let is_usual = program.said("listening on ").contains(":7419");
+        program.said("others can run:");
+        is_usual
+    });
+    assert_ne!(usual, [true; 2]);
+    for (program, is_usual) in programs.into_iter().zip(usual) {
+        let ended = terminal::quit(program);
+        let words =
+            "port 7419 is taken by another program: whoever calls you there does not reach you";
+        assert_eq!(
+            ended.transcript.contains(words),
+            !is_usual,
+            "{}",
+            ended.transcript
+        );
+    }
+}

@@ -134,7 +134,17 @@ pub(super) fn open(context: &Context) -> Result<ExitCode, Error> {
     let mut conversation = converse(network, goal, LINGER, on_screen, context)?;
     conversation.call_everybody();
     announce(&mut conversation)?;
+    let port = conversation.handle.local_addr().port();
+    if context.config.listen.is_none() && port != DEFAULT_PORT {
+        conversation.face.note(None, &port_taken());
+    }
     conversation.run()
+}
+
+/// Whoever has the address of this machine without a port, or with the usual one, calls another program.
+fn port_taken() -> Safe {
+    let words = Safe::from("port ") + DEFAULT_PORT + " is taken by another program: ";
+    words + "whoever calls you there does not reach you"
 }
 
 /// `daemon`: as `securechat` alone, without a terminal.
