@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::home::free_port;
 
 #[test]
 fn the_socket_is_its_owners_alone_and_goes_with_the_program() {
@@ -320,4 +321,27 @@ fn a_file_in_the_place_of_the_directory_is_named() {
     ended.failed(1, "SC24");
     let words = format!("cannot read {}: ", home.path("run").display());
     assert!(ended.told.contains(&words), "{}", ended.told);
+}
+
+/// systemd writes what it says into a journal, which is on the disk and which others may read.
+#[test]
+fn a_quiet_daemon_says_nothing_of_who_talks_with_whom() {
+    let (alice, bob) = Home::friends();
+    let place = free_port();
+    let there = place.to_string();
+    let told = |flags: &[&str]| {
+        let daemon = alice.start(&[&["daemon", &there], flags].concat());
+        let mut other = bob.connect("alice", place, &["--retry"]);
+        other.told("secure: alice");
+        let mut bot = Client::of(&alice);
+        bot.ask("subscribe", &json!({}));
+        other.say("hello");
+        bot.event("message");
+        other.leave();
+        bot.event("closed");
+        daemon.signal(Signal::TERM);
+        daemon.end().transcript.trim().to_owned()
+    };
+    assert!(told(&[]).contains("secure: bob at "));
+    assert_eq!(told(&["-q"]), "");
 }
