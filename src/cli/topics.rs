@@ -357,7 +357,8 @@ With --home DIR or SECURECHAT_HOME: DIR/config.toml
 The form is TOML. A section or a key that does not exist is an error, and so is
 a value that is not allowed: no setting is passed over. A file that others can
 change is refused, since it names a command that is run. passphrase_command is
-for your own identity, not for a key that -i or FILE names.
+for your own identity, not for a key that -i or FILE names. Other users of this
+machine can see it while it runs: the passphrase must not stand in it.
 ";
 
 const ACCESSIBILITY: &str = "\

@@ -116,7 +116,8 @@ pub struct Globals {
     /// taken even if the key needs no passphrase)
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// Run this command and take the first line that it prints as the passphrase
+    /// Run this command and take the first line that it prints as the passphrase (other users of this
+    /// machine can see the command: the passphrase itself must not stand in it)
     #[arg(long, global = true, value_name = "CMD")]
     pub passphrase_command: Option<String>,
     /// Plain lines: nothing is redrawn, states are words
