@@ -56,7 +56,7 @@ pub use log::open_log;
 pub(crate) use os::{end_group, lead_group};
 pub use passphrase::{Passphrase, Program};
 pub use paths::Paths;
-pub use permissions::{mode_of, mode_of_output, private_dir};
+pub use permissions::{mode_of, mode_of_output, mode_of_terminal, private_dir};
 pub use psk::read_psk;
 pub use record::create_records;
 pub use stamp::Stamp;

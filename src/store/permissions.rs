@@ -9,7 +9,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Component, Path, PathBuf};
 
 use super::atomic::parent;
@@ -213,6 +213,14 @@ pub fn mode_of(path: &Path) -> Option<u32> {
 #[must_use]
 pub fn mode_of_output() -> Option<u32> {
     let metadata = os::standard_output().filter(Metadata::is_file)?;
+    Some(os::protection(&metadata)?.mode)
+}
+
+/// The mode of the terminal that standard output is. None if it is none, or such files have no modes.
+#[must_use]
+pub fn mode_of_terminal() -> Option<u32> {
+    let is_terminal = io::stdout().is_terminal();
+    let metadata = os::standard_output().filter(|_| is_terminal)?;
     Some(os::protection(&metadata)?.mode)
 }
 

@@ -7,7 +7,7 @@ use crate::cli::doctor::check::{Check, Outcome};
 use crate::cli::doctor::{clipboard, notifications};
 use crate::cli::{ExitCode, streams, talk};
 use crate::net::check_entropy;
-use crate::store::{Mode, written_at};
+use crate::store::{Mode, mode_of_terminal, written_at};
 use crate::text::{Charset, safe_line};
 use crate::time::UnixTime;
 use crate::tui::{MIN_HEIGHT, MIN_WIDTH, Terminal};
@@ -23,14 +23,28 @@ const PASTES: &str = if cfg!(windows) {
 };
 
 pub(super) fn look(patient: &Patient<'_>) -> Vec<Check> {
-    vec![
-        terminal(patient),
-        text(patient),
+    let mut checks = vec![terminal(patient), text(patient)];
+    checks.extend(mode_of_terminal().and_then(written_by_others));
+    checks.extend([
         notifications::look(patient),
         clipboard::look(),
         clock(patient),
         entropy(),
-    ]
+    ]);
+    checks
+}
+
+/// Who else can write to the terminal, by its mode. That a group can is usual, and for programs that say whose words they bring;
+/// what nobody else can is not told.
+fn written_by_others(mode: u32) -> Option<Check> {
+    let (outcome, who) = match mode {
+        _ if mode & 0o002 != 0 => (Outcome::Warning, "every user of this machine"),
+        _ if mode & 0o020 != 0 => (Outcome::Good, "what has its group's rights (write, wall)"),
+        _ => return None,
+    };
+    let words = format!("mode {mode:04o}: {who} can write to it, also what looks like a message");
+    let check = Check::plain("terminal's mode", outcome, &words);
+    Some(check.advice("mesg n, if nobody is to do so"))
 }
 
 fn terminal(patient: &Patient<'_>) -> Check {
@@ -116,5 +130,24 @@ fn entropy() -> Check {
             safe_line(&error.to_string()),
         )
         .advice("look at the system's log; without random numbers there are no keys"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_others_can_write_to_is_told_of() {
+        let outcome = |mode| written_by_others(mode).map(|check| check.outcome);
+        assert_eq!(outcome(0o600), None);
+        assert_eq!(outcome(0o620), Some(Outcome::Good));
+        assert_eq!(outcome(0o622), Some(Outcome::Warning));
+        let words = written_by_others(0o620).unwrap().result;
+        assert!(
+            words
+                .as_str()
+                .starts_with("mode 0620: what has its group's rights")
+        );
     }
 }
