@@ -6,6 +6,8 @@
     reason = "a test that meets something unexpected should stop there"
 )]
 
+#[cfg(unix)]
+mod common;
 #[path = "cli/config.rs"]
 mod config;
 #[path = "cli/history.rs"]

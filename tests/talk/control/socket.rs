@@ -274,7 +274,7 @@ fn where_a_program_has_its_socket_elsewhere_status_says_where_it_was_looked_for(
 fn a_runtime_directory_of_another_user_stops_neither_programs_nor_commands() {
     use crate::doctor::line;
     if !rustix::process::geteuid().is_root() {
-        skipped("not running as root, who alone can give a directory away");
+        skipped("not running as root, who alone can be another user");
         return;
     }
     if Path::new("/run/user/0").exists() {
