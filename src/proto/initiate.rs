@@ -5,6 +5,8 @@
 //! 3. `on_cookie` repeats it with a proof of our address, `on_resp` collects message 2.
 //! 4. `on_finished` turns a true message 2 into a keypair and ends the series.
 
+mod retry;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
@@ -15,11 +17,10 @@ use crate::crypto::{HandshakeError, is_possible};
 use crate::id::SessionIndex;
 use crate::proto::attempt::{Attempt, Building, Origin};
 use crate::proto::event::{Event, Refusal};
+use crate::proto::initiate::retry::jitter;
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
-use crate::proto::limits::{
-    MAX_ADDRESSES, RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_JITTER_PART, RETRY_SLOW,
-};
+use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_SLOW};
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
 use crate::proto::route::Route;
@@ -31,98 +32,12 @@ use crate::time::Instant;
 use crate::wire::limits::INIT_LEN;
 use crate::wire::packet::{Cookie, Resp};
 
+pub(super) use crate::proto::initiate::retry::Retry;
+
 /// Bytes of both parts of an INIT.
 const PARTS_LEN: usize = 2 * INIT_LEN;
 /// Bytes of an INIT that is sent, and sent again with a cookie.
 const CALL_LEN: usize = 2 * PARTS_LEN;
-
-/// A series of attempts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    since: Instant,
-    /// When the next try is due.
-    due: Instant,
-    pub(super) tries: u32,
-    /// The attempts of the series, the present one included, and which sending of that is at hand.
-    attempts: u32,
-    sending: u32,
-    /// Whether it began anew because its timer was late.
-    was_late: bool,
-    /// Whether it goes on for nothing but to hold a mapping open.
-    holds_open: bool,
-    /// Whether the owner knows that nobody answers.
-    told: bool,
-    /// Whether the owner knows of an answer under another psk.
-    pub(super) told_of_psk: bool,
-}
-
-impl Retry {
-    const fn new(since: Instant) -> Self {
-        Self {
-            since,
-            due: since,
-            tries: 0,
-            attempts: 0,
-            sending: 0,
-            was_late: false,
-            holds_open: false,
-            told: false,
-            told_of_psk: false,
-        }
-    }
-
-    /// Begins anew if the timer is so late that the machine was asleep: its network may be there again only in a
-    /// moment. Until the owner knows that nobody answers it does so once, so that it comes to its end however often
-    /// timers are late.
-    fn wake(&mut self, now: Instant) {
-        let is_late = now.saturating_since(self.due) > RETRY_SLOW;
-        if is_late && (self.told || !self.was_late) {
-            *self = Self {
-                was_late: true,
-                told: self.told,
-                told_of_psk: self.told_of_psk,
-                ..Self::new(now)
-            };
-        }
-    }
-
-    /// Whether nobody has answered for so long that tries are rare.
-    fn is_slow(self, now: Instant) -> bool {
-        now.saturating_since(self.since) >= RETRY_FOR
-    }
-
-    /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon, and
-    /// the next one comes after `slow`.
-    fn delay(self, alone: bool, slow: Duration, now: Instant) -> Duration {
-        if self.is_slow(now) {
-            let [first, ..] = RETRY_DELAYS;
-            return if alone { first } else { slow };
-        }
-        let step = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
-        let [.., last] = RETRY_DELAYS;
-        RETRY_DELAYS.get(step).copied().unwrap_or(last)
-    }
-
-    /// Whether the sending at hand leaves from where the path does, and not from wherever the system chooses. They take
-    /// turns, for the peer may wait for an address that is no longer one to leave from; and so do the first of each
-    /// attempt, for the peer answers the one that it reads, and no other.
-    const fn follows_path(self) -> bool {
-        (self.attempts + self.sending).is_multiple_of(2)
-    }
-
-    /// Which address the sending at hand goes to alone, counted from the last: the first sending of each attempt but
-    /// the first goes to one, in turn. The peer answers the one that it reads first, and that may come by a way which
-    /// brings nothing back.
-    fn alone(self) -> Option<usize> {
-        let is_alone = self.sending == 1 && self.attempts > 1;
-        is_alone.then(|| self.attempts as usize - 2)
-    }
-}
-
-/// What a wait is longer by, at random.
-fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
-    shared.rng.up_to(RETRY_JITTER.min(wait / RETRY_JITTER_PART))
-}
 
 impl Peer {
     /// Begins a series of attempts unless one is under way; one that only holds a mapping open gives way to what waits.
