@@ -4,13 +4,14 @@
 
 mod simulated;
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use securechat::proto::limits;
 use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
 use simulated::{
     DATA, INIT, LOSSES, RESP, SOON, assert_well, clear, index_of, initiators, is, lose_first, ms,
-    secs, sent,
+    secs, sent, talk_until_heard,
 };
 
 /// Chats every `step` for `duration`; how many of the lines arrived.
@@ -278,6 +279,58 @@ fn a_cut_after_the_rekeys_answer_heals_by_itself() {
     );
     assert_well(&mut pair);
     assert_eq!((pair.established(a, b), pair.established(b, a)), (1, 1));
+}
+
+/// A node whose peer has moved, and keeps the address that it has left as one to call it at.
+fn moved(seed: u64) -> (Pair, SocketAddr) {
+    let mut pair = Pair::connected(seed);
+    let (a, b) = (pair.a, pair.b);
+    let left = pair.address(b);
+    pair.roam(b);
+    assert!(talk_until_heard(&mut pair, b, a, secs(5)));
+    assert_well(&mut pair);
+    clear(&mut pair);
+    (pair, left)
+}
+
+/// Whoever watches there would learn that the two still talk.
+#[test]
+fn a_rekey_of_a_session_that_lives_calls_no_address_that_the_peer_has_left() {
+    for talks in [true, false] {
+        let (mut pair, left) = moved(41);
+        let (a, b) = (pair.a, pair.b);
+        if talks {
+            chat_for(&mut pair, secs(600), secs(1));
+        } else {
+            let to = pair.id(b);
+            pair.command(a, |endpoint, now| {
+                endpoint.set_keepalive(to, Some(limits::NAT_KEEPALIVE), now);
+            });
+            pair.advance(secs(600));
+        }
+        let calls = [a, b].map(|node| sent(&pair, node, INIT)).concat();
+        assert!(calls.len() >= 2 * 3, "no rekey");
+        assert!(calls.iter().all(|init| init.to != left));
+        assert_well(&mut pair);
+    }
+}
+
+#[test]
+fn a_rekey_that_nobody_answers_on_the_path_goes_to_every_address_next() {
+    let (mut pair, left) = moved(42);
+    let (a, b) = (pair.a, pair.b);
+    pair.advance(limits::REKEY_INITIATOR_SEND);
+    let host_b = pair.node(b).host();
+    pair.network_mut().roam(host_b, left);
+    let line = pair.talk(a, b).unwrap();
+    assert!(pair.advance_until(secs(1), |w| w.has_seen(b, &line)));
+    let calls = sent(&pair, a, INIT);
+    let [first, .., last] = &calls[..] else {
+        panic!("no rekey");
+    };
+    assert_ne!(first.to, left);
+    assert_eq!(last.to, left);
+    assert_well(&mut pair);
 }
 
 /// Sets how many packets `from` has sent under its key.

@@ -52,6 +52,15 @@ impl Peer {
         }
     }
 
+    /// As [`Peer::start_handshake`], because the keys of a session that lives are to be renewed.
+    pub(super) fn renew_keys(&mut self, shared: &mut Shared, now: Instant) {
+        let is_first = self.retry.is_none();
+        self.start_handshake(shared, now);
+        if let Some(retry) = &mut self.retry {
+            retry.renews |= is_first;
+        }
+    }
+
     /// As [`Peer::start_handshake`], but the first attempt waits: as long as usually the second, and longer each time that
     /// the peer has left again.
     pub(super) fn start_handshake_later(&mut self, shared: &mut Shared, now: Instant) {
@@ -228,11 +237,18 @@ impl Peer {
 
     /// Where the sending at hand goes, unless that is to all of several.
     fn alone(&self, all: &[SocketAddr]) -> Option<SocketAddr> {
-        let turn = self
-            .retry
-            .and_then(Retry::alone)
-            .filter(|_| all.len() > 1)?;
-        all.iter().rev().nth(turn % all.len()).copied()
+        let retry = self.retry.filter(|_| all.len() > 1)?;
+        if retry.begins_renewal() {
+            return self.sure_path();
+        }
+        all.iter().rev().nth(retry.alone()? % all.len()).copied()
+    }
+
+    /// The path, if nothing says that the peer may be elsewhere. Whoever watches another address of it, such as that of a
+    /// network which it has left, does not see its keys renewed then.
+    fn sure_path(&self) -> Option<SocketAddr> {
+        let path = self.path.as_ref().filter(|path| path.is_settled())?;
+        (!self.silent).then(|| path.address())
     }
 
     /// As many of them as are called.

@@ -20,6 +20,8 @@ pub(in crate::proto) struct Retry {
     was_late: bool,
     /// Whether it goes on for nothing but to hold a mapping open.
     pub(super) holds_open: bool,
+    /// Whether it began because keys were to be renewed while they still hold.
+    pub(super) renews: bool,
     /// Whether the owner knows that nobody answers.
     pub(super) told: bool,
     /// Whether the owner knows of an answer under another psk.
@@ -36,6 +38,7 @@ impl Retry {
             sending: 0,
             was_late: false,
             holds_open: false,
+            renews: false,
             told: false,
             told_of_psk: false,
         }
@@ -78,6 +81,11 @@ impl Retry {
     /// attempt, for the peer answers the one that it reads, and no other.
     pub(super) const fn follows_path(self) -> bool {
         (self.attempts + self.sending).is_multiple_of(2)
+    }
+
+    /// Whether the sending at hand is the first of all, and keys are renewed by it that still hold.
+    pub(super) const fn begins_renewal(self) -> bool {
+        self.renews && self.attempts == 1 && self.sending == 1
     }
 
     /// Which address the sending at hand goes to alone, counted from the last: the first sending of each attempt but

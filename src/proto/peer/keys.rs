@@ -165,7 +165,7 @@ impl Peer {
             (false, _) => REKEY_RESPONDER + self.rekey_jitter,
         };
         if now.saturating_since(current.created) >= limit || current.is_worn_out() {
-            self.start_handshake(shared, now);
+            self.renew_keys(shared, now);
         }
     }
 }
