@@ -8,7 +8,7 @@ use core::time::Duration;
 /// Age at which the initiator of a keypair starts a rekey when it sends.
 pub const REKEY_INITIATOR_SEND: Duration = Duration::from_secs(120);
 /// Age at which the initiator of a keypair starts a rekey when it receives.
-pub const REKEY_INITIATOR_RECEIVE: Duration = Duration::from_secs(165);
+pub const REKEY_INITIATOR_RECEIVE: Duration = Duration::from_secs(145);
 /// Age, before jitter, at which the responder of a keypair starts a rekey.
 pub const REKEY_RESPONDER: Duration = Duration::from_secs(170);
 /// Age at which a keypair seals no more; it opens for [`ATTEMPT_LIFE`] longer.

@@ -78,6 +78,27 @@ fn a_keepalive_for_one_peer_holds_the_nat_open_to_it_and_no_other_packet_is_sent
     assert_well(&mut pair);
 }
 
+/// A call bears a mac1 under the key of whom it is for. Who has called is not recognised by those who know his key as long
+/// as the other side does not call him.
+#[test]
+fn of_two_who_are_idle_behind_nats_only_the_one_that_has_called_renews_the_keys() {
+    for keeps_alive in [(true, true), (true, false), (false, true)] {
+        let mut pair = Pair::connected(37);
+        let (a, b) = (pair.a, pair.b);
+        for (from, to, keeps) in [(a, b, keeps_alive.0), (b, a, keeps_alive.1)] {
+            let (to, interval) = (pair.id(to), keeps.then_some(limits::NAT_KEEPALIVE));
+            pair.command(from, |endpoint, now| {
+                endpoint.set_keepalive(to, interval, now);
+            });
+        }
+        clear(&mut pair);
+        pair.advance(secs(3_600));
+        assert!(sent(&pair, a, INIT).len() >= 2 * 20, "{keeps_alive:?}");
+        assert!(sent(&pair, b, INIT).is_empty(), "{keeps_alive:?}");
+        assert_well(&mut pair);
+    }
+}
+
 /// One that nobody answered for as long as attempts last was the last of all.
 #[test]
 fn keepalives_go_on_after_the_network_was_away() {

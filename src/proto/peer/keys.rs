@@ -155,6 +155,14 @@ impl Peer {
         }
     }
 
+    /// A keepalive has left. A call shows whom it is for to those who know that key. Whoever has called is not shown as
+    /// long as it is he who calls again.
+    pub(super) fn rekey_on_keepalive(&mut self, shared: &mut Shared, now: Instant) {
+        if self.keys.current().is_some_and(|current| current.initiator) {
+            self.rekey_if_due(true, shared, now);
+        }
+    }
+
     pub(super) fn rekey_if_due(&mut self, sending: bool, shared: &mut Shared, now: Instant) {
         let Some(current) = self.keys.current() else {
             return;

@@ -56,6 +56,9 @@ impl Peer {
         }
         let transmit = self.lay_out(to, packet.datagram, now)?;
         self.on_sent(packet.eliciting, shared, now);
+        if keepalive {
+            self.rekey_on_keepalive(shared, now);
+        }
         Some(transmit)
     }
 
