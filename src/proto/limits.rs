@@ -138,6 +138,8 @@ pub const GUEST_LIFE: Duration = Duration::from_secs(300);
 pub const ASK_WHILE_WAITING: Duration = Duration::from_secs(25);
 /// How often something is sent through a NAT that is seen, so that it keeps its mapping.
 pub const NAT_KEEPALIVE: Duration = Duration::from_secs(25);
+/// A keepalive comes earlier than its interval by at most this part of it.
+pub const KEEPALIVE_JITTER_PART: u32 = 5;
 /// Guests who are gone and are remembered, in case they do not know it.
 pub const MAX_FORMER_GUESTS: usize = 64;
 /// Keys that one process pins by itself under `--trust new`, with those that have yet to confirm.

@@ -7,7 +7,9 @@ use tracing::trace;
 
 use crate::proto::connection::Poll;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::{ASK_AFTER, ASK_WHILE_WAITING, SHRINK_AFTER, SILENCE};
+use crate::proto::limits::{
+    ASK_AFTER, ASK_WHILE_WAITING, KEEPALIVE_JITTER_PART, SHRINK_AFTER, SILENCE,
+};
 use crate::proto::peer::Peer;
 use crate::proto::route::Route;
 use crate::proto::shared::Shared;
@@ -113,7 +115,13 @@ impl Peer {
         }
         let next = self.held_open_every();
         self.keepalive_due &= next.is_some();
-        self.arm(Timer::Keepalive, next.map(|it| now + it), shared);
+        self.arm_keepalive(next, shared, now);
+    }
+
+    /// The next keepalive comes within `interval`, and at no fixed beat, which would show a program by its times alone.
+    fn arm_keepalive(&mut self, interval: Option<Duration>, shared: &mut Shared, now: Instant) {
+        let at = interval.map(|it| now + it - shared.rng.up_to(it / KEEPALIVE_JITTER_PART));
+        self.arm(Timer::Keepalive, at, shared);
     }
 
     /// Something has waited, with nothing on its way. Where nothing more may go to an address that is not proved, and it
@@ -153,8 +161,8 @@ impl Peer {
     }
 
     pub(in crate::proto) fn on_sent(&mut self, eliciting: bool, shared: &mut Shared, now: Instant) {
-        if let Some(interval) = self.keepalive {
-            self.arm(Timer::Keepalive, Some(now + interval), shared);
+        if self.keepalive.is_some() {
+            self.arm_keepalive(self.keepalive, shared, now);
         }
         if !eliciting {
             return;

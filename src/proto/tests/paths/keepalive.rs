@@ -1,8 +1,9 @@
 //! What keeps a NAT open goes through it.
 
 use super::*;
+use crate::proto::limits::{KEEPALIVE_JITTER_PART, NAT_KEEPALIVE};
 
-const INTERVAL: Duration = Duration::from_secs(25);
+const INTERVAL: Duration = NAT_KEEPALIVE;
 
 /// When `b`, to which nothing comes, sends something to `to` until `end`.
 fn sent_to(b: &mut Side, to: SocketAddr, mut at: Instant, end: Instant) -> Vec<Instant> {
@@ -15,6 +16,28 @@ fn sent_to(b: &mut Side, to: SocketAddr, mut at: Instant, end: Instant) -> Vec<I
         };
         at = at.max(next);
         b.endpoint.handle_timeout(at);
+    }
+}
+
+/// One that comes on the second, to each of several peers, shows who is behind another address.
+#[test]
+fn keepalives_come_within_their_interval_and_at_no_fixed_beat() {
+    for interval in [NAT_KEEPALIVE, Duration::from_secs(1)] {
+        let (a, mut b) = measured();
+        b.endpoint.set_keepalive(a.id(), Some(interval), now(500));
+        let times = sent_to(&mut b, a.address, now(500), now(100_000));
+        let waits: Vec<Duration> = times
+            .windows(2)
+            .map(|two| two[1].saturating_since(two[0]))
+            .collect();
+        assert!(waits.len() >= 3);
+        let least = interval - interval / KEEPALIVE_JITTER_PART;
+        assert!(
+            waits.iter().all(|it| (least..=interval).contains(it)),
+            "{waits:?}"
+        );
+        let (first, last) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(*last > *first + interval / 50, "{waits:?}");
     }
 }
 
