@@ -339,7 +339,7 @@ fn retries_come_after_their_delays_for_90_seconds_and_every_fifth_or_slow_one_is
     let (a, b) = (pair.a, pair.b);
     pair.stop(b);
     pair.connect(a, b).unwrap();
-    pair.advance(secs(300));
+    pair.advance(secs(400));
     let inits = sent(&pair, a, INIT);
     let firsts: Vec<_> = inits.iter().filter(|init| init.datagram[1] == 0).collect();
     let start = firsts[0].at;
@@ -352,11 +352,12 @@ fn retries_come_after_their_delays_for_90_seconds_and_every_fifth_or_slow_one_is
         .into_iter()
         .chain(core::iter::repeat(5_000));
     for ((gap, least), at) in gaps.iter().zip(expected).zip(&at) {
-        let least = if *at < 90_000 { least } else { 60_000 };
-        assert!(
-            (least..=least + 340.min(least / 8 + 1)).contains(gap),
-            "{gap} ms after {at} ms"
-        );
+        let expected = if *at < 90_000 {
+            least..=least + 340.min(least / 8 + 1)
+        } else {
+            48_000..=72_001
+        };
+        assert!(expected.contains(gap), "{gap} ms after {at} ms");
     }
     let mut attempts: Vec<Vec<_>> = Vec::new();
     for init in firsts {
@@ -367,7 +368,7 @@ fn retries_come_after_their_delays_for_90_seconds_and_every_fifth_or_slow_one_is
         }
     }
     let sendings: Vec<usize> = attempts.iter().map(Vec::len).collect();
-    let slow = gaps.iter().filter(|gap| **gap >= 60_000).count();
+    let slow = gaps.iter().filter(|gap| **gap >= 48_000).count();
     assert!(slow >= 3, "{at:?}");
     let (of_quick, of_slow) = sendings.split_at(sendings.len() - slow);
     assert_eq!(
@@ -459,7 +460,7 @@ fn handshakes_over_a_path_that_loses_a_fifth_take_seconds() {
 }
 
 #[test]
-fn a_waiting_line_gets_a_session_within_70_seconds_of_healing() {
+fn a_waiting_line_gets_a_session_within_75_seconds_of_healing() {
     let mut pair = Pair::new(21);
     let (a, b) = (pair.a, pair.b);
     let hosts = [a, b].map(|node| pair.node(node).host());
@@ -467,7 +468,7 @@ fn a_waiting_line_gets_a_session_within_70_seconds_of_healing() {
     let line = pair.talk(a, b).unwrap();
     pair.advance(secs(600));
     pair.network_mut().heal_all();
-    assert!(pair.advance_until(secs(70), |w| w.has_seen(b, &line)));
+    assert!(pair.advance_until(secs(75), |w| w.has_seen(b, &line)));
     assert_well(&mut pair);
 }
 

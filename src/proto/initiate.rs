@@ -17,7 +17,7 @@ use crate::crypto::{HandshakeError, is_possible};
 use crate::id::SessionIndex;
 use crate::proto::attempt::{Attempt, Building, Origin};
 use crate::proto::event::{Event, Refusal};
-use crate::proto::initiate::retry::jitter;
+use crate::proto::initiate::retry::{jitter, spread};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
 use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_SLOW};
@@ -160,11 +160,11 @@ impl Peer {
             self.begin_attempt(shared, now);
         }
         let alone = self.alone(&self.destinations(CALL_LEN)).is_some();
-        let slow = self.slow();
-        let delay = self
-            .retry
-            .map_or(slow, |retry| retry.delay(alone, slow, now));
-        let wait = delay + jitter(delay, shared);
+        let delay = self.retry.and_then(|retry| retry.delay(alone, now));
+        let wait = match delay {
+            Some(delay) => delay + jitter(delay, shared),
+            None => spread(self.slow(), shared),
+        };
         self.arm_retry(now + wait, shared);
     }
 

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use crate::proto::limits::{RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_JITTER_PART, RETRY_SLOW};
+use crate::proto::limits::{
+    RETRY_DELAYS, RETRY_FOR, RETRY_JITTER, RETRY_JITTER_PART, RETRY_SLOW, RETRY_SLOW_JITTER_PART,
+};
 use crate::proto::shared::Shared;
 use crate::time::Instant;
 
@@ -64,16 +66,15 @@ impl Retry {
         now.saturating_since(self.since) >= RETRY_FOR
     }
 
-    /// The wait after the try at hand. Where tries are rare, what went to one address `alone` goes to all soon, and
-    /// the next one comes after `slow`.
-    pub(super) fn delay(self, alone: bool, slow: Duration, now: Instant) -> Duration {
+    /// The wait after the try at hand, but for jitter; none if the next one is rare. What went to one address `alone`
+    /// goes to all soon.
+    pub(super) fn delay(self, alone: bool, now: Instant) -> Option<Duration> {
+        let [first, .., last] = RETRY_DELAYS;
         if self.is_slow(now) {
-            let [first, ..] = RETRY_DELAYS;
-            return if alone { first } else { slow };
+            return alone.then_some(first);
         }
         let step = usize::try_from(self.tries.saturating_sub(1)).unwrap_or(usize::MAX);
-        let [.., last] = RETRY_DELAYS;
-        RETRY_DELAYS.get(step).copied().unwrap_or(last)
+        Some(RETRY_DELAYS.get(step).copied().unwrap_or(last))
     }
 
     /// Whether the sending at hand leaves from where the path does, and not from wherever the system chooses. They take
@@ -100,4 +101,11 @@ impl Retry {
 /// What a wait is longer by, at random.
 pub(super) fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
     shared.rng.up_to(RETRY_JITTER.min(wait / RETRY_JITTER_PART))
+}
+
+/// A wait of about `slow`. Whoever calls many that are away calls each at a time of its own, and with no beat by which
+/// he is known elsewhere.
+pub(super) fn spread(slow: Duration, shared: &mut Shared) -> Duration {
+    let part = slow / RETRY_SLOW_JITTER_PART;
+    slow - part + shared.rng.up_to(2 * part)
 }
