@@ -52,7 +52,7 @@ pub enum Error {
         /// How many handshakes were sent.
         tries: u32,
     },
-    /// SC07: the machine reports that the port is closed.
+    /// SC07: the machine, or something on the way, reports that the port is closed.
     PortClosed {
         /// Who was expected there.
         peer: Peer,
@@ -328,7 +328,7 @@ pub enum Obstacle {
         /// The address that was tried.
         address: SocketAddr,
     },
-    /// The machine reported that the port is closed.
+    /// The machine, or something on the way, reported that the port is closed.
     Closed {
         /// Who was expected there.
         peer: Peer,

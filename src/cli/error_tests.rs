@@ -516,8 +516,8 @@ fn what_was_in_the_way_of_a_message_is_told_with_it() {
         "error: not delivered to bob within 30 s  [SC14]\n\
          \x20 It never left this machine.\n\
          \x20 1 message is kept and will be sent next time bob is reachable.\n\
-         \x20 Nothing is listening at 203.0.113.9:7419:\n\
-         \x20 The machine is up, but it reported that this UDP port is closed.\n\
+         \x20 Nothing seems to listen at 203.0.113.9:7419:\n\
+         \x20 The machine, or something on the way, reported that this UDP port is closed.\n\
          \x20 try: ask bob to run \"securechat listen\", and check the port number"
     );
     let silence = shown(&loss(1, 0, waited(), Some(silent(true))));

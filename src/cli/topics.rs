@@ -184,7 +184,8 @@ A full screen that was killed (kill -9) could not give the terminal back. Type
 reset and Enter, though it does not show.
 
 What there may be in place of an answer:
-  the port is closed (SC07)   the machine is up, nobody listens there
+  a closed port (SC07)        the machine, or something on the way, reports it:
+                              nobody seems to listen there
   no way there (SC06)         this machine has no network that leads there, or
                               a router or a firewall says that nothing gets on
   silence (SC06)              nobody there, a firewall, or somebody who stays

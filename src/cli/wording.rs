@@ -127,16 +127,16 @@ fn silence(report: Report, peer: &Peer) -> Report {
 }
 
 pub(super) fn port_closed(peer: &Peer, address: SocketAddr) -> Report {
-    let title = Safe::from("nothing is listening at ") + address;
+    let title = Safe::from("nothing seems to listen at ") + address;
     closed(Report::new("SC07", ExitCode::Network, title), peer)
 }
 
-/// What a closed port means.
+/// What a closed port means. Anybody on the way can have forged the report.
 fn closed(report: Report, peer: &Peer) -> Report {
     let mut parts = ask_to_listen(&peer.label);
     parts.push(Part::Words(", and check the port number".into()));
     report
-        .cause("The machine is up, but it reported that this UDP port is closed.")
+        .cause("The machine, or something on the way, reported that this UDP port is closed.")
         .line(true, parts)
 }
 

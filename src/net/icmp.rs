@@ -24,7 +24,7 @@ pub struct IcmpError {
 /// Why a datagram did not arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IcmpKind {
-    /// The machine is up and nothing listens on the port.
+    /// Nothing listens on the port, says the machine, or whoever writes in its name.
     Refused,
     /// There is no way to the machine. Over IPv4 it may be that a firewall on the way forbids it: Linux has one error
     /// for both (codes 1, 10 and 13 of RFC 1812 §5.2.7.1).

@@ -107,7 +107,7 @@ fn closed_port_silence_wrong_key_and_refusal_have_words_of_their_own() {
     let closed = free_port().to_string();
     let ended = ping(&alice, &["bob", &closed, "--timeout", "3s"]);
     ended.failed(3, "SC07");
-    assert!(ended.transcript.contains("nothing is listening at"));
+    assert!(ended.transcript.contains("nothing seems to listen at"));
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let hole = silent.local_addr().unwrap().to_string();
     let ended = ping(&alice, &["bob", &hole, "--timeout", "1s"]);

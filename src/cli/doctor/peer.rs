@@ -147,7 +147,7 @@ fn reports(address: SocketAddr, probe: &Probe) -> Check {
     }
     if probe.reported(IcmpKind::Refused) {
         failed(
-            "the machine is up, and reports that this UDP port is closed",
+            "the machine, or something on the way, reports that this UDP port is closed",
             "have the other side run securechat listen, and check the port number",
         )
     } else if probe.reported(IcmpKind::HostUnreachable) || probe.reported(IcmpKind::NetUnreachable)

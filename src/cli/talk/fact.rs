@@ -206,7 +206,7 @@ pub(super) enum Change {
     },
     /// What it answers does not open: perhaps another shared secret.
     OtherPsk,
-    /// The machine reports a closed port.
+    /// The machine, or something on the way, reports a closed port.
     PortClosed { address: SocketAddr },
 }
 

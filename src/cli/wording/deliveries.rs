@@ -36,7 +36,7 @@ pub(in crate::cli) fn not_delivered(loss: &Loss) -> Report {
             report.cause(words + " you compared differed.")
         }
         Some(Obstacle::Closed { peer, address }) => closed(
-            report.cause(Safe::from("Nothing is listening at ") + *address + ":"),
+            report.cause(Safe::from("Nothing seems to listen at ") + *address + ":"),
             peer,
         ),
         Some(Obstacle::NoWay { address, barrier }) => barred(

@@ -86,8 +86,8 @@ fn a_closed_port_is_told_from_silence() {
     };
     assert_eq!(
         shown(&error),
-        "error: nothing is listening at 203.0.113.9:7419  [SC07]\n\
-         \x20 The machine is up, but it reported that this UDP port is closed.\n\
+        "error: nothing seems to listen at 203.0.113.9:7419  [SC07]\n\
+         \x20 The machine, or something on the way, reported that this UDP port is closed.\n\
          \x20 try: ask bob to run \"securechat listen\", and check the port number"
     );
 }
