@@ -84,6 +84,25 @@ fn sizes_tell_the_kind_of_a_datagram_and_a_bucket() {
     assert!(lengths(DATA).is_subset(&buckets), "{:?}", lengths(DATA));
 }
 
+/// What stands in SECURITY.md of lines, and nothing more exact.
+#[test]
+fn a_line_shows_its_bucket_and_who_wrote_it_and_that_it_arrived() {
+    let mut pair = Pair::connected(2);
+    let (a, b) = (pair.a, pair.b);
+    pair.advance(secs(5));
+    for (len, size) in [(1, 96), (30, 96), (70, 160), (200, 288), (450, 544)] {
+        pair.network_mut().set_capture(true);
+        pair.say(a, b, vec![b'x'; len]).unwrap();
+        pair.advance(secs(2));
+        let host = pair.node(a).host();
+        let seen = pair.network().capture().iter();
+        let seen: Vec<_> = seen
+            .map(|s| (s.sender == Some(host), s.datagram.len()))
+            .collect();
+        assert_eq!(seen, [(true, size), (false, 96), (true, 96)], "{len} bytes");
+    }
+}
+
 /// Session indices are random; nothing else in clear repeats from one handshake to the next.
 #[test]
 fn no_two_handshakes_share_a_visible_value() {

@@ -321,7 +321,7 @@ everything in it is optional, and a flag wins over it. All there is to settle:
                           its arguments, without a shell
   [net]
   keepalive = \"25s\"       send something so often, to hold a NAT or a firewall
-                          open: \"auto\" (the rule: every 25 s where packets
+                          open: \"auto\" (the rule: 20 to 25 s where packets
                           leave from a private IPv4 address to a public one),
                           \"off\", or 5s to 1h (to everybody; set it behind a
                           firewall for IPv6, which cannot be seen)
