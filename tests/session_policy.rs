@@ -4,8 +4,6 @@
 
 mod simulated;
 
-use core::time::Duration;
-
 use securechat::proto::{CloseReason, EndpointConfig, Event, Refusal, Trust, limits};
 use securechat::sim::{Known, NatConfig, NodeId, Pair, World};
 use simulated::{DATA, INIT, RESP, SOON, assert_well, clear, ms, secs, sent, talk_until_heard};
@@ -46,11 +44,6 @@ fn count(world: &World, node: NodeId, wanted: impl Fn(&Event) -> bool) -> usize 
         .iter()
         .filter(|(_, event)| wanted(event))
         .count()
-}
-
-/// The longest wait between tries that have become rare.
-fn longest_wait() -> Duration {
-    limits::RETRY_SLOW + limits::RETRY_SLOW / limits::RETRY_SLOW_JITTER_PART
 }
 
 #[test]
@@ -141,7 +134,7 @@ fn accept(pair: &mut Pair) {
 }
 
 /// Whether `a` is asked about a second time before so long.
-fn is_asked_about_again(pair: &mut Pair, limit: Duration) -> bool {
+fn is_asked_about_again(pair: &mut Pair, limit: core::time::Duration) -> bool {
     let b = pair.b;
     pair.advance_until(limit, |w| questions(w, b) == 2)
 }
@@ -207,7 +200,7 @@ fn a_caller_who_was_away_for_longer_than_he_is_remembered_is_asked_about_again()
     // Until long after the last key was erased.
     pair.advance(secs(3_600));
     pair.network_mut().heal_all();
-    let within = longest_wait() + SOON;
+    let within = limits::RETRY_SLOW + limits::RETRY_JITTER + SOON;
     assert!(is_asked_about_again(&mut pair, within));
     accept(&mut pair);
 }
@@ -287,7 +280,7 @@ fn who_waits_for_ever_keeps_nobody_out_and_whoever_makes_room_pushes_nobody_out(
         assert_eq!((questions(&world, host), gone(&world, host)), (most + 1, 1));
         let key = world.id(late);
         world.refuse_guest(host, key);
-        world.advance(longest_wait() + SOON);
+        world.advance(limits::RETRY_SLOW + limits::RETRY_JITTER + SOON);
         assert_eq!(questions(&world, host), most + 2, "there is room again");
         let first = world.id(crowd[0]);
         let is_first = |e: &Event| matches!(e, Event::Guest { peer, .. } if *peer == first);

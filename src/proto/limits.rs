@@ -52,7 +52,7 @@ pub const RETRY_JITTER_PART: u32 = 8;
 pub const RETRY_FOR: Duration = Duration::from_secs(90);
 /// The pace afterwards, while something waits.
 pub const RETRY_SLOW: Duration = Duration::from_secs(60);
-/// At that pace a wait is shorter or longer by at most this part of it.
+/// At that pace a wait is shorter by at most this part of it.
 pub const RETRY_SLOW_JITTER_PART: u32 = 5;
 /// How often an initiator sends one message 1 before it makes another attempt.
 pub const INIT_SENDINGS: u32 = 4;

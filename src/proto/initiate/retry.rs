@@ -103,9 +103,8 @@ pub(super) fn jitter(wait: Duration, shared: &mut Shared) -> Duration {
     shared.rng.up_to(RETRY_JITTER.min(wait / RETRY_JITTER_PART))
 }
 
-/// A wait of about `slow`. Whoever calls many that are away calls each at a time of its own, and with no beat by which
+/// A wait of `slow` at most. Whoever calls many that are away calls each at a time of its own, and with no beat by which
 /// he is known elsewhere.
 pub(super) fn spread(slow: Duration, shared: &mut Shared) -> Duration {
-    let part = slow / RETRY_SLOW_JITTER_PART;
-    slow - part + shared.rng.up_to(2 * part)
+    slow - shared.rng.up_to(slow / RETRY_SLOW_JITTER_PART)
 }

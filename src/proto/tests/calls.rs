@@ -57,8 +57,7 @@ fn assert_near(pause: Duration, delay: Duration) {
 
 /// The shortest and the longest wait between tries that have become rare.
 fn rarely() -> (Duration, Duration) {
-    let part = RETRY_SLOW / RETRY_SLOW_JITTER_PART;
-    (RETRY_SLOW - part, RETRY_SLOW + part)
+    (RETRY_SLOW - RETRY_SLOW / RETRY_SLOW_JITTER_PART, RETRY_SLOW)
 }
 
 fn unreachable_events(side: &Side) -> usize {

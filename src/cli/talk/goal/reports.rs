@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::Barrier;
 use crate::net::IcmpKind;
-use crate::proto::limits::{RETRY_FOR, RETRY_JITTER, RETRY_SLOW, RETRY_SLOW_JITTER_PART};
+use crate::proto::limits::{RETRY_FOR, RETRY_JITTER, RETRY_SLOW};
 use crate::time::Instant;
 
 /// Addresses of which something is remembered: more than a name has.
@@ -18,7 +18,7 @@ fn life(tried: Duration) -> Duration {
     let pause = if tried < RETRY_FOR {
         Duration::from_secs(5)
     } else {
-        RETRY_SLOW + RETRY_SLOW / RETRY_SLOW_JITTER_PART
+        RETRY_SLOW
     };
     pause + 2 * RETRY_JITTER
 }

@@ -121,29 +121,3 @@ fn what_several_have_shown_by_now_is_noted_in_one_change_before_the_first_is_tol
     let after = std::fs::metadata(&path).unwrap().modified().unwrap();
     assert_eq!((after, noted(".bak")), (before, 0), "and no other");
 }
-
-/// A machine that has slept calls of its own accord, and the other one may be asleep.
-#[test]
-fn that_nobody_answers_ends_a_listener_for_one_only_if_somebody_has_called() {
-    for is_asked_for in [false, true] {
-        let home = tempfile::tempdir().unwrap();
-        let goal = crate::cli::talk::goal::Goal::Listen { once: Some(None) };
-        let mut conversation = of_a_pipe(home.path(), goal);
-        let peer = PeerId::new([1; 32]);
-        let comes = Event::Established {
-            peer,
-            address: "192.0.2.1:7419".parse().unwrap(),
-            initiator: false,
-        };
-        conversation.on_session(comes).unwrap();
-        conversation.link(peer).is_called_quietly = !is_asked_for;
-        let mut nobody_answers = || {
-            let unreachable = Event::Unreachable { peer, tries: 9 };
-            conversation.on_session(unreachable).unwrap()
-        };
-        let end = nobody_answers();
-        assert_eq!(end, is_asked_for.then_some(ExitCode::Done));
-        let end = nobody_answers();
-        assert_eq!(end, Some(ExitCode::Done), "that call is over");
-    }
-}
