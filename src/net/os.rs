@@ -11,6 +11,10 @@ use quinn_udp::UdpSocketState;
 pub(super) use imp::*;
 
 /// What a wait for room in the send buffer has found.
+#[cfg_attr(
+    all(windows, not(test)),
+    expect(dead_code, reason = "the send itself has waited there")
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Writable {
     /// There is room.
