@@ -50,6 +50,22 @@ fn a_listener_ends_when_what_was_piped_in_is_delivered() {
     assert_eq!(ended.code, Some(0), "{}", ended.transcript);
 }
 
+/// It listened on, and hung up on the next who came.
+#[test]
+fn a_listener_ends_when_what_was_piped_in_was_delivered_to_somebody_who_has_left() {
+    let (alice, bob) = Home::friends();
+    let (mut listener, address) = bob.listen(&[]);
+    let mut caller = alice.connect("bob", address, &[]);
+    listener.told("secure: alice");
+    listener.say("before you go");
+    assert!(caller.said("").ends_with("\tbob\tbefore you go"));
+    caller.leave();
+    listener.told("alice left");
+    listener.close();
+    let ended = listener.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.transcript);
+}
+
 #[test]
 fn a_listener_that_has_nothing_to_say_listens_on() {
     let (alice, bob) = Home::friends();

@@ -123,6 +123,16 @@ impl Lines {
         is_near.then(|| *self.ended.get_or_insert(now))
     }
 
+    /// Whether nothing is left but the end.
+    pub(super) fn are_over(&mut self) -> bool {
+        if self.at_hand.is_empty()
+            && let Ok(lines) = self.handed_over.try_recv()
+        {
+            self.at_hand = lines.into();
+        }
+        self.at_hand.front() == Some(&Stdin::End)
+    }
+
     /// Why nothing more can be read, if that is the end.
     pub(super) fn failure(&self) -> Option<&Safe> {
         self.failure.get()

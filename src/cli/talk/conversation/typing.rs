@@ -106,9 +106,9 @@ impl Conversation {
         Ok(None)
     }
 
-    /// Offers messages that wait to the outbox again. A pipe is read only once there is somebody to
-    /// say its lines to, and nothing of it waits; a person at a terminal may type at any time, and what is asked for does
-    /// not wait for a message that does.
+    /// Offers messages that wait to the outbox again. A pipe is read only once there is somebody to say its lines to, and
+    /// nothing of it waits; its end alone needs nobody. A person at a terminal may type at any time, and what is asked for
+    /// does not wait for a message that does.
     fn is_ready_for_a_line(&mut self) -> Result<bool, Error> {
         self.use_room()?;
         // A program is told of each request that it comes too late.
@@ -122,10 +122,16 @@ impl Conversation {
             Typist::Pipe => {
                 let has_room = pending.is_empty();
                 self.find_hearer()?;
-                Ok(has_room && self.has_hearer()?)
+                Ok(has_room && (self.has_hearer()? || self.has_said_all()))
             }
             Typist::Program | Typist::Nobody | Typist::Person { .. } => Ok(!pending.is_full()),
         }
+    }
+
+    /// Whether an input is at its end whose lines have all been said, and arrived: whoever heard them may have left.
+    fn has_said_all(&mut self) -> bool {
+        let sent = &self.state.sent;
+        sent.has_said() && sent.is_settled() && self.lines.are_over()
     }
 
     /// Offers messages that wait to the outbox again, if there may be room.
