@@ -61,6 +61,10 @@ bench *args:
 interop *args:
     py=target/interop/bin/python && $py interop/vectors.py && $py interop/abuse.py {{args}} && $py interop/live.py {{args}}
 
+# the program for Windows, under wine 10, and the one for Linux talk with each other: docs/windows.md
+windows *args:
+    cargo build --locked --release && cargo build --locked --target x86_64-pc-windows-gnu && interop/windows {{args}}
+
 # all that must hold before a change is taken
 ci:
     .ci/run
