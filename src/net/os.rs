@@ -285,7 +285,10 @@ mod imp {
 
     use crate::net::udp::{RECV_WAIT, SEND_WAIT};
 
-    /// Time since it was made.
+    /// How much time there was before a clock is made: what an earlier program has heard has its place there.
+    const BEFORE: Duration = Duration::from_secs(400 * 86_400);
+
+    /// Time since [`BEFORE`] it was made.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Monotonic(Instant);
 
@@ -295,9 +298,9 @@ mod imp {
             Self(Instant::now())
         }
 
-        /// Time since this was made. The performance counter behind it counts sleep.
+        /// Time since an arbitrary point. The performance counter behind it counts sleep.
         pub(crate) fn elapsed(&self) -> Duration {
-            self.0.elapsed()
+            BEFORE.saturating_add(self.0.elapsed())
         }
     }
 
