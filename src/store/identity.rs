@@ -126,10 +126,16 @@ fn replace_on(disk: &Disk, path: &Path, key: &KeyFile) -> Result<Option<PathBuf>
         forget(old_public.as_deref(), &public);
     })?;
     // From here on the copy is all that is left of the former key.
-    let placed = new_public.place(disk).inspect_err(|_| {
-        put_back(old_secret.as_deref(), path);
-        forget(old_public.as_deref(), &public);
-    })?;
+    let placed = match new_public.place(disk) {
+        Ok(placed) => placed,
+        Err(error) => {
+            // Not every Windows, and no wine, replaces a file that is open.
+            drop(secret);
+            put_back(old_secret.as_deref(), path);
+            forget(old_public.as_deref(), &public);
+            return Err(error);
+        }
+    };
     let synced = (disk.sync)(&secret, path).and_then(|()| (disk.sync)(&placed, &public));
     synced.map_err(|error| {
         let former = old_secret.clone();
