@@ -170,6 +170,7 @@ mod typing;
 #[cfg(target_os = "linux")]
 #[path = "talk/unnamed.rs"]
 mod unnamed;
+#[cfg(target_os = "linux")]
 #[path = "talk/unread.rs"]
 mod unread;
 #[cfg(target_os = "linux")]

@@ -246,6 +246,8 @@ mod tests {
         let id = PeerId::new([7; 32]);
         let socket = |identity: &Path| {
             let paths = Paths::resolve(Some(home), Some(identity)).unwrap();
+            // Windows takes `..` out of a name.
+            let identity = std::path::absolute(identity).unwrap();
             assert_eq!(paths.identity(), identity);
             paths.control(&id)
         };

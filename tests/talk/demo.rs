@@ -5,8 +5,11 @@ use std::process::Command;
 
 use crate::home::{Home, program};
 use crate::program::{Ended, Program};
-use crate::screen::Person;
-use crate::terminal::{quit, start};
+#[cfg(target_os = "linux")]
+use crate::{
+    screen::Person,
+    terminal::{quit, start},
+};
 
 /// The program where nothing is configured.
 fn command(nothing: &Home, args: &[&str]) -> Command {
@@ -88,6 +91,7 @@ fn a_quiet_demonstration_prints_the_conversation_only() {
     assert_eq!(ended.rest.lines().count(), 7);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn on_a_dumb_terminal_the_demonstration_is_the_program_in_lines() {
     let nothing = Home::empty();
@@ -123,6 +127,7 @@ fn on_a_dumb_terminal_the_demonstration_is_the_program_in_lines() {
     assert_empty(&nothing);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn on_a_terminal_the_demonstration_is_the_full_screen() {
     let nothing = Home::empty();
@@ -148,6 +153,7 @@ fn on_a_terminal_the_demonstration_is_the_full_screen() {
 }
 
 /// The command that was named for that knows nothing of a peer that is in no file.
+#[cfg(target_os = "linux")]
 #[test]
 fn words_that_differ_end_the_demonstration_and_name_no_command() {
     let nothing = Home::empty();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::home::{Home, Talk, check, free_port, listening};
 use crate::program::{Ended, Program, until, within};
+#[cfg(target_os = "linux")]
 use crate::screen::{Person, address_on};
 use crate::wire::Wire;
 
@@ -383,6 +384,7 @@ fn test_only(name: &str) -> Home {
 
 /// Who was just let in was named in the conversation with another one, whom the key that stood there would have compared
 /// words with.
+#[cfg(target_os = "linux")]
 #[test]
 fn what_is_told_of_a_newcomer_stands_in_his_conversation() {
     let (alice, bob) = Home::friends();

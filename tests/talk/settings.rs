@@ -158,6 +158,7 @@ fn a_name_that_nobody_can_have_is_not_suggested() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn nobody_is_asked_where_that_is_settled_unless_the_command_says_so() {
     use crate::terminal;
