@@ -209,7 +209,12 @@ pub(super) fn check_writable(directory: &Path) -> io::Result<()> {
     use rustix::fs::{Access, AtFlags, CWD, accessat};
     use rustix::io::Errno;
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    match accessat(CWD, directory, wanted, AtFlags::EACCESS) {
+    // Android asks for the real user alone, who is the effective one there.
+    #[cfg(target_os = "android")]
+    let of_whom = AtFlags::empty();
+    #[cfg(not(target_os = "android"))]
+    let of_whom = AtFlags::EACCESS;
+    match accessat(CWD, directory, wanted, of_whom) {
         Err(error) if [Errno::ROFS, Errno::ACCESS].contains(&error) => Err(error.into()),
         Ok(()) | Err(_) => Ok(()),
     }
