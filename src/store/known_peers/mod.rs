@@ -376,9 +376,10 @@ impl KnownPeers {
     /// its key until it is removed.
     ///
     /// # Errors
-    /// `Revoked` if it is already, `DamagedLine`.
+    /// `Revoked` if it is already, `NotAPublicKey`, `DamagedLine`.
     pub fn revoke(&mut self, key: &PeerId, reason: Option<&str>) -> Result<(), Error> {
         self.check_intact()?;
+        check_somebodys(key).map_err(|kind| refuse(Operation::Write, kind))?;
         if let Some(reason) = self.revoked.get(key) {
             return Err(refuse(
                 Operation::Write,

@@ -240,6 +240,18 @@ fn revoked_wins_wherever_it_stands() {
     }
 }
 
+/// The line that it wrote was damaged when it was read.
+#[test]
+fn a_key_that_nobody_can_have_is_not_revoked() {
+    let mut known = KnownPeers::default();
+    let error = known.revoke(&PeerId::new([0; 32]), None).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::NotAPublicKey { .. }),
+        "{error}"
+    );
+    assert!(known.revoked().next().is_none());
+}
+
 #[test]
 fn a_revoked_key_stays_revoked_when_its_name_goes() {
     let mut peers = sample();
