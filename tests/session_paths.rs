@@ -6,6 +6,8 @@
 mod keepalive;
 #[path = "session_paths/narrow.rs"]
 mod narrow;
+#[path = "session_paths/races.rs"]
+mod races;
 mod simulated;
 
 use core::cell::RefCell;

@@ -7,18 +7,23 @@
 //! 3. It does not answer in [`PATH_PTOS`](crate::proto::limits::PATH_PTOS) PTOs: back to the last proved address. If
 //!    that does not answer either, the new one may still do so later.
 //! 4. A handshake whose half went there proves it too, but not that the base size passes.
+//! 5. The old address speaks, or answers and the new one does not in a PTO: back to the old one, and for
+//!    [`UNPROVED_LIFE`](crate::proto::limits::UNPROVED_LIFE) the path is *contested*: it moves to what has answered alone.
 //!
 //! ```text
 //! settled    ── the newest packet is from elsewhere ──▶ proving
 //! proving    ── full answer ──────────────────────────▶ settled on the new address
 //!            ── small answer ─────────────────────────▶ half proved
 //!            ── no answer ────────────────────────────▶ settled on the old address, and kept
+//!            ── only the old one answers ─────────────▶ contested on the old address, and kept
 //! kept       ── late answer ──────────────────────────▶ as proving
+//! contested  ── the newest packet is from elsewhere ──▶ contested, and kept
 //! half       ── full answer, or none from either ─────▶ settled on the new address
 //! half       ── only the old one answers full size ───▶ settled on the old address
-//! any        ── the newest packet is from the old one ▶ settled on the old address
+//! proving    ── the newest packet is from the old one ▶ contested on the old address
 //! ```
 
+mod contested;
 mod kept;
 mod proving;
 mod size;
@@ -52,8 +57,11 @@ pub(crate) struct PathState {
     measured: IpAddr,
     /// Rare, and large.
     proving: Option<Box<Proving>>,
-    /// What the path returned from, if nothing answered. None while an address is being proved.
+    /// What is asked beside the path: what it returned from, or what packets come from while it is contested. None
+    /// while an address is being proved.
     kept: Option<Box<Kept>>,
+    /// Until when the path moves to no address that has not answered.
+    contested: Option<Instant>,
     /// When a challenge of an old address was last due; at most once a PTO, however often the path
     /// moves.
     old_asked: Option<Instant>,
@@ -118,6 +126,7 @@ impl PathState {
             measured: host(address),
             proving: None,
             kept: None,
+            contested: None,
             old_asked: None,
             arrived: None,
             responses: VecDeque::new(),
@@ -247,18 +256,21 @@ impl PathState {
             if let Some(proving) = &mut self.proving {
                 proving.on_received(len, pto, now);
             }
-            // The peer is here.
-            self.kept.take_if(|_| newest);
             if newest {
-                self.local = from.local;
+                self.on_heard_here(from.local, now);
             }
             return None;
         }
         if !newest {
             return None;
         }
-        if self.old_address() == Some(from.peer) {
+        if self.is_moving() && self.old_address() == Some(from.peer) {
+            self.contest(now);
             return Some(self.go_back(from));
+        }
+        if self.is_contested(now) {
+            self.ask_beside(from, len, pto, now);
+            return None;
         }
         self.move_to(from, len, pto, now);
         Some(Change::Moved)
@@ -312,37 +324,41 @@ impl PathState {
     /// A PATH_CHALLENGE arrived in the packet at hand: the answer goes where that came from. Others
     /// in the same packet get none.
     pub(crate) fn on_challenge(&mut self, token: Token) {
-        let Some((from, len)) = self.arrived.take() else {
+        let Some((from, received)) = self.arrived.take() else {
             return;
         };
-        if self.responses.len() == MAX_PATH_RESPONSES {
-            self.responses.pop_front();
+        for to in [Some(from), self.proved_beside(from.peer)]
+            .into_iter()
+            .flatten()
+        {
+            if self.responses.len() == MAX_PATH_RESPONSES {
+                self.responses.pop_front();
+            }
+            self.responses.push_back(Response {
+                to,
+                token,
+                received,
+            });
         }
-        self.responses.push_back(Response {
-            to: from,
-            token,
-            received: len,
-        });
     }
 
     /// A PATH_RESPONSE arrived, from wherever: it speaks for the address that was challenged
     /// (RFC 9000 §8.2.3). One that was not asked for, or too late, tells nothing.
     pub(crate) fn on_response(&mut self, token: Token, now: Instant) -> Option<Change> {
-        if let Some(kept) = self.kept.take_if(|kept| kept.has_asked(token)) {
+        let is_asked = |kept: &mut Box<Kept>| kept.has_asked(token) && !kept.is_over(now);
+        if let Some(kept) = self.kept.take_if(is_asked) {
             (self.address, self.local) = (kept.address, kept.local);
             self.proving = Some(kept.proving);
         }
         let proving = self.proving.as_mut()?;
         match proving.take_asked(token)? {
             Whom::Old => {
-                if let Some(old) = &mut proving.old {
-                    (old.answered, old.due) = (true, false);
-                }
+                proving.on_old_answered(now);
                 None
             }
             Whom::New { full: true } => {
                 let is_news = proving.budget.is_some();
-                self.proving = None;
+                (self.proving, self.contested) = (None, None);
                 let restart = self.measure();
                 is_news.then_some(Change::Proved { restart })
             }
@@ -405,6 +421,9 @@ impl PathState {
     /// Repeats challenges, or gives the new address up.
     pub(crate) fn on_timeout(&mut self, now: Instant) -> Option<Change> {
         self.kept.take_if(|kept| kept.is_over(now));
+        if let Some(old) = self.outdone_by(now) {
+            return Some(self.give_way(old, now));
+        }
         let proving = self.asking()?;
         if proving.is_over(now) {
             return self.on_deadline(now);
@@ -430,8 +449,9 @@ impl PathState {
         let proving = self.proving.as_mut()?;
         let is_proved = proving.budget.is_none();
         match proving.old {
-            Some(old) if !is_proved && !old.answered => Some(self.give_up(old.route(), now)),
-            Some(old) if !is_proved || old.answered => Some(self.go_back(old.route())),
+            Some(old) if !is_proved && old.answered => Some(self.give_way(old.route(), now)),
+            Some(old) if !is_proved => Some(self.give_up(old.route(), now)),
+            Some(old) if old.answered => Some(self.go_back(old.route())),
             // It answers, if not at full size, and nobody does better.
             Some(_) | None if is_proved => {
                 self.proving = None;
@@ -455,6 +475,7 @@ impl PathState {
         let proving = self.proving.as_mut()?;
         proving.budget.take()?;
         proving.start(now);
+        self.contested = None;
         let restart = self.measure();
         Some(Change::Proved { restart })
     }
@@ -473,7 +494,7 @@ impl PathState {
         self.leave();
         let kept = self.proving.take();
         let here = self.route_to(self.address);
-        self.kept = kept.map(|proving| Box::new(Kept::new(here, proving, now)));
+        self.kept = kept.map(|proving| Box::new(Kept::for_long(here, proving, now)));
         self.go_back(last_proved)
     }
 

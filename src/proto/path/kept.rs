@@ -1,4 +1,4 @@
-//! An address that was given up without a proof, while the one before it does not answer either.
+//! An address that is asked while packets go to another one: it was given up without a proof, or the path is contested.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -18,21 +18,31 @@ pub(super) struct Kept {
     /// Which of our addresses it was heard at.
     pub(super) local: Option<IpAddr>,
     pub(super) proving: Box<Proving>,
+    /// From when on another takes its place.
+    pub(super) held: Instant,
 }
 
 impl Kept {
-    pub(super) fn new(at: Route, mut proving: Box<Proving>, now: Instant) -> Self {
+    /// One that is asked until its series of challenges is over, and that none takes the place of before `held`.
+    pub(super) fn new(at: Route, mut proving: Box<Proving>, held: Instant, now: Instant) -> Self {
         proving.asked.retain(|asked| asked.whom != Whom::Old);
-        if let Some(series) = &mut proving.series {
-            series.deadline = now + UNPROVED_LIFE;
-        }
+        proving.yields = None;
         // A challenge may have fallen due with the return.
         proving.repeat(now);
         Self {
             address: at.peer,
             local: at.local,
             proving,
+            held,
         }
+    }
+
+    /// One that the path returns from though nothing answers elsewhere either.
+    pub(super) fn for_long(at: Route, mut proving: Box<Proving>, now: Instant) -> Self {
+        if let Some(series) = &mut proving.series {
+            series.deadline = now + UNPROVED_LIFE;
+        }
+        Self::new(at, proving, now, now)
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {

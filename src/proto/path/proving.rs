@@ -26,6 +26,8 @@ pub(super) struct Proving {
     /// Moves in a row without a proof.
     pub(super) moves: u32,
     pub(super) series: Option<Series>,
+    /// Until when the new address may still answer, once the old one has.
+    pub(super) yields: Option<Instant>,
     pub(super) pto: Duration,
     /// How long the next challenge waits; doubles.
     pub(super) wait: Duration,
@@ -129,6 +131,7 @@ impl Proving {
             old: None,
             moves: 1,
             series: None,
+            yields: None,
             pto,
             wait: pto,
             asked: VecDeque::new(),
@@ -152,7 +155,7 @@ impl Proving {
 
     /// Takes over from an address that the path left before it was proved.
     pub(super) fn inherit(&mut self, last: Self, now: Instant) {
-        self.old = last.old;
+        (self.old, self.yields) = (last.old, last.yields);
         self.asked = last.asked;
         self.asked.retain(|asked| asked.whom == Whom::Old);
         self.moves = last.moves.saturating_add(1);
@@ -194,10 +197,25 @@ impl Proving {
         }
     }
 
+    /// The old address has answered. What has been said to the new one since the move may be lost: it gets another PTO,
+    /// however often the path moves on.
+    pub(super) fn on_old_answered(&mut self, now: Instant) {
+        if let Some(old) = &mut self.old {
+            (old.answered, old.due) = (true, false);
+            self.yields.get_or_insert(now + self.pto);
+        }
+    }
+
+    /// When the old address, which has answered, is preferred to the new one, which has not.
+    pub(super) fn yields(&self) -> Option<Instant> {
+        self.yields.filter(|_| self.budget.is_some())
+    }
+
     /// When to [`repeat`](Self::repeat), or to stop.
     pub(super) fn timeout(&self) -> Option<Instant> {
         let series = self.series?;
-        Some(series.next(self.pto).min(series.deadline))
+        let next = series.next(self.pto).min(series.deadline);
+        Some(self.yields().map_or(next, |yields| next.min(yields)))
     }
 
     pub(super) fn is_over(&self, now: Instant) -> bool {

@@ -1,3 +1,4 @@
+mod contested;
 mod model;
 mod unproved;
 
@@ -413,7 +414,10 @@ fn an_answer_to_the_path_and_to_the_old_address_is_as_large_as_its_challenge() {
     ] {
         let answers = sizes.map(|len| {
             challenge(&mut path, from, [7; PATH_TOKEN_LEN], len);
-            path.poll_response().unwrap().size
+            let answer = path.poll_response().unwrap();
+            assert_eq!(answer.to, from);
+            while path.poll_response().is_some() {}
+            answer.size
         });
         assert_eq!(answers, [96, 96, 160, 288, 544, 1_056, FULL, FULL]);
     }
@@ -435,8 +439,10 @@ fn an_answer_without_room_waits_and_holds_up_no_other() {
     path.on_sent(new(), 3 * SMALL);
     challenge(&mut path, new(), [7; PATH_TOKEN_LEN], SMALL);
     challenge(&mut path, old(), [8; PATH_TOKEN_LEN], FULL);
-    assert_eq!(path.poll_response().unwrap().to, old());
-    assert_eq!(path.poll_response(), None);
+    let to_old = [7, 8].map(|byte| (old(), byte));
+    let answers = core::iter::from_fn(|| path.poll_response());
+    let answers: Vec<_> = answers.map(|answer| (answer.to, answer.token[0])).collect();
+    assert_eq!(answers, to_old);
     path.on_packet(new(), SMALL, true, PTO, at(1));
     assert_eq!(path.poll_response().unwrap().to, new());
 }
@@ -446,6 +452,7 @@ fn an_answer_to_an_unproved_address_is_not_sent_after_the_path_left_it() {
     let mut path = moved(old(), new(), SMALL);
     challenge(&mut path, new(), [7; PATH_TOKEN_LEN], SMALL);
     path.on_packet(host_no(3), SMALL, true, PTO, at(1));
+    assert_eq!(path.poll_response().unwrap().to, old(), "it is proved");
     assert_eq!(path.poll_response(), None);
 }
 
@@ -506,14 +513,18 @@ fn moves_in_a_row_do_not_quicken_the_challenges_of_the_old_address() {
 #[test]
 fn flapping_between_two_addresses_asks_the_old_one_once_a_pto() {
     let mut path = PathState::proved(old());
-    let mut to_old = 0;
+    let (mut to_old, mut to_new) = (0, 0);
     for ms in 0..10_000 {
         let from = if ms % 2 == 0 { new() } else { old() };
-        assert!(path.on_packet(from, SMALL, true, PTO, at(ms)).is_some());
+        let change = path.on_packet(from, SMALL, true, PTO, at(ms));
+        assert_eq!(change.is_some(), ms < 2, "{ms}: then it is contested");
+        path.on_timeout(at(ms));
         let sent = challenges(&mut path, 0);
         to_old += sent.iter().filter(|probe| probe.to == old()).count();
+        to_new += sent.iter().filter(|probe| probe.to == new()).count();
     }
     assert!(to_old <= 10_000 / 100, "{to_old} challenges");
+    assert!((20..=10_000 / 100).contains(&to_new), "{to_new} challenges");
 }
 
 #[test]
