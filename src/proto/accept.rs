@@ -12,12 +12,12 @@ use core::net::{IpAddr, SocketAddr};
 use tracing::{debug, trace};
 
 use crate::crypto::Responder;
-use crate::id::{ConnectionId, PeerId, PeerLabel};
+use crate::id::{ConnectionId, PeerId, PeerLabel, SessionIndex};
 use crate::proto::endpoint::Endpoint;
 use crate::proto::guard::Verdict;
 use crate::proto::job::{Accept, Accepted, Respond, Responded, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
-use crate::proto::limits::TIMESTAMP_LIFE;
+use crate::proto::limits::{MAX_NEXT_KEYPAIRS, TIMESTAMP_LIFE};
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
 use crate::proto::route::Route;
@@ -129,7 +129,8 @@ impl Endpoint {
     ) -> Result<(Option<PeerLabel>, Welcome), DropReason> {
         let payload = InitPayload::parse(responder.payload()).map_err(|_| DropReason::Malformed)?;
         let peer = responder.remote();
-        let welcome = self.receive(peer, &payload, slot.0, now)?;
+        let is_copy = self.is_open_copy(&slot, &message1, now);
+        let welcome = self.receive(peer, &payload, (slot.0, is_copy), now)?;
         let record = self.peers.get(&peer);
         let label = record.map(|record| record.label);
         match record {
@@ -165,12 +166,24 @@ impl Endpoint {
         Ok((label, welcome))
     }
 
+    /// Whether the same message 1 came from elsewhere before and no answer to it has been made use of. This one may be the
+    /// original, which a copy has overtaken: it gets an answer and keys of its own, so that each answer proves one address.
+    fn is_open_copy(&self, slot: &SlotKey, message1: &[u8; MESSAGE1_LEN], now: Instant) -> bool {
+        let shared = &self.shared;
+        let is_open = |announced: &Option<(PeerId, SessionIndex)>| {
+            let held = |(peer, index)| shared.keys.find(index).is_some_and(|it| it.peer == peer);
+            announced.is_none_or(held)
+        };
+        let copies = shared.reassembly.copies(slot, message1, now);
+        (1..MAX_NEXT_KEYPAIRS).contains(&copies.filter(is_open).count())
+    }
+
     /// Decides how to receive `peer`, and remembers the timestamp of those with a record.
     fn receive(
         &mut self,
         id: PeerId,
         payload: &InitPayload,
-        from: SocketAddr,
+        (from, is_copy): (SocketAddr, bool),
         now: Instant,
     ) -> Result<Welcome, DropReason> {
         if id == self.shared.id || self.shared.revoked.contains(&id) {
@@ -190,7 +203,7 @@ impl Endpoint {
         let remembered = |since: Instant| is_live || now.saturating_since(since) < TIMESTAMP_LIFE;
         if let Some((last, since)) = peer.timestamp
             && remembered(since)
-            && payload.timestamp <= last
+            && (payload.timestamp < last || payload.timestamp == last && !is_copy)
         {
             return Err(DropReason::OldTimestamp);
         }

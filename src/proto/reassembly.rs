@@ -168,6 +168,23 @@ impl Reassembly {
         Some((answer.peer, answer.index))
     }
 
+    /// What other slots announced that keep the same message 1, which came from other addresses; none while an answer
+    /// is being made.
+    pub(super) fn copies<'a>(
+        &'a self,
+        key: &'a SlotKey,
+        message1: &'a [u8; MESSAGE1_LEN],
+        now: Instant,
+    ) -> impl Iterator<Item = Option<(PeerId, SessionIndex)>> + 'a {
+        let others = self
+            .slots
+            .iter()
+            .filter(move |(other, slot)| other.1 == key.1 && *other != key && slot.is_alive(now));
+        let proved = others.filter_map(|(_, slot)| slot.proved.as_ref());
+        let copies = proved.filter(move |proved| *proved.message1 == *message1);
+        copies.map(|proved| proved.answer.as_ref().map(|it| (it.peer, it.index)))
+    }
+
     /// The same two datagrams once more, unless they were sent [`RESP_SENDINGS`] times.
     pub(super) fn answer_again(&mut self, key: &SlotKey, now: Instant) -> Option<[Vec<u8>; 2]> {
         let slot = self.slots.get_mut(key)?;
@@ -199,24 +216,28 @@ impl Reassembly {
 
     /// A message that proved true has no answer after all: frees the slot that keeps it.
     pub(super) fn unanswered(&mut self, key: &SlotKey, ephemeral: &Ephemeral) {
-        self.free_if(key, |proved| proved.is(ephemeral));
+        let _ = self.free_if(key, |proved| proved.is(ephemeral));
     }
 
     /// The keypair that an answer announced under `index` is confirmed: nobody asks for it again. Frees the
-    /// slot that keeps it.
+    /// slot that keeps it, and those of copies of its message.
     pub(super) fn confirmed(&mut self, key: &SlotKey, index: SessionIndex) {
         let is_it = |proved: &Proved| proved.answer.as_ref().is_some_and(|it| it.index == index);
-        self.free_if(key, is_it);
+        let Some(freed) = self.free_if(key, is_it) else {
+            return;
+        };
+        let is_copy = |proved: &Proved| proved.message1 == freed.message1;
+        self.slots
+            .retain(|other, slot| other.1 != key.1 || !slot.proved.as_ref().is_some_and(is_copy));
     }
 
-    fn free_if(&mut self, key: &SlotKey, is_it: impl FnOnce(&Proved) -> bool) {
+    fn free_if(&mut self, key: &SlotKey, is_it: impl FnOnce(&Proved) -> bool) -> Option<Proved> {
         let slot = self.slots.get(key);
-        if slot
+        let is_it = slot
             .and_then(|slot| slot.proved.as_ref())
-            .is_some_and(is_it)
-        {
-            self.slots.remove(key);
-        }
+            .is_some_and(is_it);
+        let freed = is_it.then(|| self.slots.remove(key)).flatten();
+        freed.and_then(|slot| slot.proved)
     }
 
     fn forget_old(&mut self, now: Instant) {

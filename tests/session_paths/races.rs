@@ -15,7 +15,7 @@ const LINE_TAKES: Duration = ms(1_500);
 struct Habit {
     /// What both send, or what `a` sends.
     both: bool,
-    /// Each copy from another port, or all from one.
+    /// Each copied message from another port, or all from one.
     fresh: bool,
     /// Of so many datagrams one is left alone; none: of no number.
     spares: Option<usize>,
@@ -66,7 +66,9 @@ impl Racer {
                 let Some(copy) = self.copies.borrow_mut().pop_front_if(due) else {
                     break;
                 };
-                self.sent += u16::from(self.fresh);
+                // Halves of one message come from one address, or they would not be joined.
+                let begins = copy.datagram[1] == 0;
+                self.sent += u16::from(self.fresh && begins);
                 let from = SocketAddr::from(([203, 0, 113, 66], 1_000 + self.sent));
                 *self.came.entry(from).or_default() += copy.datagram.len();
                 pair.inject(from, copy.to, copy.datagram);
@@ -211,5 +213,35 @@ fn copies_under_a_dead_address_do_not_hold_the_path_there() {
         }
         assert!(lines.iter().all(|line| pair.has_seen(a, line)), "{nth}");
         assert_eq!(told(&pair, b).last(), Some(&pair.address(a)));
+    }
+}
+
+/// Nobody has a session yet: halves of INIT and RESP are raced as all that follows is.
+#[test]
+fn a_call_connects_under_a_race_without_end_and_its_keys_are_renewed() {
+    for both in [false, true] {
+        for fresh in [false, true] {
+            let mut pair = Pair::new(64);
+            let (a, b) = (pair.a, pair.b);
+            let habit = Habit {
+                both,
+                fresh,
+                from_type: INIT,
+                ..ALL_DATA
+            };
+            let mut racer = Racer::new(&mut pair, habit);
+            pair.connect(a, b).unwrap();
+            racer.pass(&mut pair, LINE_TAKES);
+            assert!(
+                pair.established(a, b) == 1 && pair.established(b, a) == 1,
+                "{habit:?}"
+            );
+            for _ in 0..4 {
+                assert_talks_on(&mut pair, &mut racer, &format!("{habit:?}"));
+            }
+            assert!(sent(&pair, a, INIT).len() >= 4, "a rekey");
+            racer.assert_bounded(&pair);
+            assert_eq!(pair.violations(), &[] as &[String]);
+        }
     }
 }

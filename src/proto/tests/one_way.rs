@@ -66,7 +66,7 @@ fn calls_by_two_ways(series_is_slow: bool) {
     let begin = now(0) + RETRY_FOR;
     let (start, end) = if series_is_slow {
         until([&mut a, &mut b], now(0), begin, |_, _, _| None);
-        (begin, begin + 4 * RETRY_SLOW)
+        (begin, begin + 2 * RETRY_SLOW)
     } else {
         (now(0), now(30_000))
     };

@@ -37,7 +37,10 @@ fn a_call_replayed_from_elsewhere_is_found_old_and_a_lost_answer_unknown() {
         for (_, datagram) in answer {
             a.receive(b.address, datagram, now(1));
         }
-        a.drain(now(1));
+        for (_, confirmation) in a.drain(now(1)) {
+            b.receive(a.address, confirmation, now(1));
+        }
+        b.drain(now(1));
     }
     let old = (Message::First, Err(DropReason::OldTimestamp));
     assert_eq!(found(&b), [(Message::First, Ok(Welcome::Known)), old]);

@@ -5,7 +5,7 @@ use crate::crypto::MacKey;
 use crate::id::SessionIndex;
 use crate::proto::job::Accept;
 use crate::proto::limits::{
-    INIT_SENDINGS, MAX_JOBS, MAX_RESP_VARIANTS, RESP_SENDINGS, RETRY_DELAYS, SLOT_LIFE,
+    INIT_SENDINGS, MAX_JOBS, MAX_NEXT_KEYPAIRS, MAX_RESP_VARIANTS, RESP_SENDINGS, SLOT_LIFE,
     SOURCE_BURST,
 };
 use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
@@ -271,20 +271,48 @@ fn whoever_is_revoked_removed_or_closed_meanwhile_is_not_answered_again() {
     }
 }
 
+/// Somebody whose copy is the faster one would have the only answer else.
 #[test]
-fn an_answer_goes_where_the_call_came_from_and_nowhere_else() {
+fn a_copy_from_elsewhere_gets_an_answer_of_its_own_and_so_many_copies_do() {
     let (mut a, mut b) = acquainted();
     let sent = call(&mut a, &b);
-    answers(&mut b, a.address, &sent, now(0));
-    let mut other_port = a.address;
-    other_port.set_port(1);
-    for from in [other_port, SocketAddr::from(([198, 51, 100, 9], 7_419))] {
-        assert!(answers(&mut b, from, &sent, now(1)).is_empty());
+    let first = answers(&mut b, a.address, &sent, now(0));
+    for copy in 1..=4_u8 {
+        let from = SocketAddr::from(([198, 51, 100, copy], 7_419));
+        let to_half = answers(&mut b, from, &sent[..1], now(1));
+        assert!(to_half.is_empty(), "half of a message");
+        b.receive(from, sent[1].clone(), now(1));
+        let own = b.drain(now(1));
+        let is_answered = usize::from(copy) < MAX_NEXT_KEYPAIRS;
+        assert_eq!(own.len(), if is_answered { 2 } else { 0 }, "{copy}");
+        assert!(
+            own.iter()
+                .all(|(to, it)| *to == from && !first.contains(it))
+        );
     }
     b.receive(a.address, sent[0].clone(), now(2));
     let again = b.drain(now(2));
     assert_eq!(again.len(), 2);
     assert!(again.iter().all(|(to, _)| *to == a.address));
+}
+
+#[test]
+fn whichever_answer_of_several_arrives_is_made_use_of_and_no_copy_gets_one_then() {
+    for used in 0..2 {
+        let (mut a, mut b) = acquainted();
+        let sent = call(&mut a, &b);
+        let mine = a.address;
+        let elsewhere = |host| SocketAddr::from(([198, 51, 100, host], 7_419));
+        let both = [elsewhere(1), mine].map(|from| answers(&mut b, from, &sent, now(0)));
+        let confirmation = answers(&mut a, b.address, &both[used], now(0));
+        answers(&mut b, mine, &confirmation, now(0));
+        assert!(is_established(&a, &b, now(0)) && is_established(&b, &a, now(0)));
+        for copy in 1..=4 {
+            let late = answers(&mut b, elsewhere(copy), &sent, now(1));
+            assert!(late.is_empty(), "{used}, {copy}");
+        }
+        assert_eq!(b.endpoint.stats().slots, 0);
+    }
 }
 
 #[test]
@@ -431,21 +459,15 @@ fn a_call_whose_answer_fails_keeps_no_slot() {
     assert_eq!(b.endpoint.stats().slots, 0);
 }
 
-/// Decision 0027: that is what its last section says it costs.
 #[test]
-fn who_moves_between_two_sendings_is_answered_when_his_next_attempt_comes() {
+fn who_moves_between_two_sendings_is_answered_at_the_next_one() {
     let (mut a, mut b) = acquainted();
     let first = call(&mut a, &b);
     answers(&mut b, a.address, &first, now(0));
     let elsewhere = SocketAddr::from(([198, 51, 100, 9], 7_419));
-    for _ in 1..INIT_SENDINGS {
-        let (again, at) = next_call(&mut a);
-        assert!(answers(&mut b, elsewhere, &again, at).is_empty());
-    }
-    let (second, at) = next_call(&mut a);
-    let longest: Duration = RETRY_DELAYS[..4].iter().map(|it| *it * 9 / 8).sum();
-    assert!(at.saturating_since(now(0)) <= longest, "{at:?}");
-    let answer = answers(&mut b, elsewhere, &second, at);
+    let (again, at) = next_call(&mut a);
+    assert_eq!(again, first);
+    let answer = answers(&mut b, elsewhere, &again, at);
     answers(&mut a, b.address, &answer, at);
     assert!(is_established(&a, &b, at));
 }
