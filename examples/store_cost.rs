@@ -67,7 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let directory = args.next().map(PathBuf::from);
     let directory = directory.unwrap_or_else(std::env::temp_dir);
-    let path = directory.join(format!("store-cost-{}.redb", std::process::id()));
+    // A store lies where nobody else can put a file.
+    let own = directory.join(format!("store-cost-{}", std::process::id()));
+    let path = own.join("messages.redb");
     let secret = StaticSecret::from_bytes(&mut [1; 32]);
     let open = || {
         let rng = Box::new(os_rng());
@@ -130,6 +132,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         "open: {took:?}, {} KiB",
         std::fs::metadata(&path)?.len() / 1024
     );
-    std::fs::remove_file(&path)?;
+    std::fs::remove_dir_all(&own)?;
     Ok(())
 }
