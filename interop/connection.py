@@ -156,8 +156,12 @@ class Connection:
 
     def next_packet(self) -> Packet | None:
         """What waits, or an ACK that is due, or nothing. The chat goes before bulk streams ([Streams])."""
+        room = w.BASE_DATAGRAM_LEN - 32
         plain, ranges = self.begin()
-        items, room = [], w.BASE_DATAGRAM_LEN - 32
+        if self.frames and len(plain) + len(self.encode(self.frames[0])) > room:
+            # What is repeated fitted beside a shorter ACK. It would wait for ever for one.
+            plain, ranges = self.begin(0)
+        items = []
         while self.frames and len(plain) + len(self.encode(self.frames[0])) <= room:
             items.append(self.frames.pop(0))
             plain += self.encode(items[-1])
@@ -170,9 +174,9 @@ class Connection:
         plain, ranges = self.begin()
         return Packet(plain, [], ranges)
 
-    def begin(self) -> tuple[bytes, list[Range]]:
-        """A packet number, and an ACK if there is something to tell ([Frames], ACK)."""
-        plain, ranges = w.varint(self.number), self.to_tell.ranges[:w.ACK_MAX_RANGES]
+    def begin(self, most: int = w.ACK_MAX_RANGES) -> tuple[bytes, list[Range]]:
+        """A packet number, and an ACK of so many ranges at most if there is something to tell ([Frames], ACK)."""
+        plain, ranges = w.varint(self.number), self.to_tell.ranges[:most]
         if ranges:
             plain += w.ack(ranges, int((now() - self.largest_at) * 1e6))
         return plain, ranges
