@@ -4,6 +4,7 @@ Names in [brackets] are sections of docs/protocol.md. Congestion control is a fi
 detection of loss and the probe timeout are here, MTU discovery and pacing are not.
 """
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -233,16 +234,19 @@ class Connection:
         timeout = self.rtt() + max(4 * variation, GRANULARITY) + MAX_ACK_DELAY
         return min(MAX_PTO, timeout * 2**self.probes)
 
-    def probe(self) -> list[Packet]:
-        """Two packets with the oldest in flight, if nothing was acknowledged for a probe timeout."""
+    def probe(self) -> Iterator[Packet]:
+        """Two packets with the oldest in flight, if nothing was acknowledged for a probe timeout. The second is made once
+        the first has been sent, and has its number: one of both that arrived would acknowledge the other."""
         flying = sorted(self.in_flight())
         if not flying or now() - max(self.sent[n].at for n in flying) < self.probe_timeout():
-            return []
+            return
         self.probes += 1
         for number in reversed(flying[:2]):
             self.repeat(number)
         self.queue(w.PING)
-        return [packet for packet in (self.next_packet(), self.next_packet()) if packet]
+        for _ in range(2):
+            if packet := self.next_packet():
+                yield packet
 
     def repeat(self, number: int):
         """What a lost packet carried goes first into the next ones; of a PING nothing is left to say."""
