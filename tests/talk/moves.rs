@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::namespace::Network;
 use crate::program::Program;
-use crate::programs::{event, listening};
+use crate::programs::event;
 use crate::screen::{Person, address_on};
 use crate::wire::Wire;
 
@@ -97,10 +97,8 @@ fn whoever_gets_another_address_says_so_and_is_heard_from_there_at_once() {
     let Some(mut network) = of_two_addresses() else {
         return;
     };
-    let (alice, bob) = Home::friends();
-    let mut listener = network.start(&bob, &["listen", "192.0.2.9:0", "--json"]);
-    let address = listening(&mut listener).to_string();
-    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    let friends = Home::friends();
+    let (mut listener, mut caller, address) = network.call(&friends, "192.0.2.9:0", "192.0.2.9");
     event(&mut caller, "secure");
     let from = |event: &Value| event["address"].as_str().unwrap().to_owned();
     let before = from(&event(&mut listener, "secure"));
@@ -138,10 +136,8 @@ fn what_was_lost_in_the_network_before_is_not_counted_in_the_next_one() {
     let Some(mut network) = of_two_addresses() else {
         return;
     };
-    let (alice, bob) = Home::friends();
-    let mut listener = network.start(&bob, &["listen", "192.0.2.9:0", "--json"]);
-    let address = listening(&mut listener).to_string();
-    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    let friends = Home::friends();
+    let (mut listener, mut caller, _) = network.call(&friends, "192.0.2.9:0", "192.0.2.9");
     event(&mut caller, "secure");
     let told = |caller: &mut Program, state: &str| while event(caller, "link")["state"] != state {};
     told(&mut caller, "quality");
@@ -169,10 +165,8 @@ fn whoever_loses_the_address_that_was_called_is_heard_from_another_at_once() {
     let Some(mut network) = of_two_addresses() else {
         return;
     };
-    let (alice, bob) = Home::friends();
-    let mut listener = network.start(&bob, &["listen", "0.0.0.0:0", "--json"]);
-    let address = format!("192.0.2.9:{}", listening(&mut listener).port());
-    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    let friends = Home::friends();
+    let (mut listener, mut caller, _) = network.call(&friends, "0.0.0.0:0", "192.0.2.9");
     event(&mut caller, "secure");
     event(&mut listener, "secure");
     let gone = "ip addr del 192.0.2.9/32 dev lo && ip route del local 192.0.2.9 dev lo table local";

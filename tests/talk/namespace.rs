@@ -7,6 +7,7 @@ use crate::common::skipped;
 use crate::disks::KNOWS_ROOT;
 use crate::home::Home;
 use crate::program::Program;
+use crate::programs::listening;
 
 /// A machine with a network of its own.
 pub(crate) struct Network {
@@ -44,6 +45,19 @@ impl Network {
         let mut answer = String::new();
         let asked = writeln!(self.input, "{line} && echo done || echo failed");
         asked.is_ok() && self.output.read_line(&mut answer).is_ok() && answer == "done\n"
+    }
+
+    /// Bob listens there, and Alice calls him at that address of the machine: the listener, the caller, and where it calls.
+    pub(crate) fn call(
+        &self,
+        (alice, bob): &(Home, Home),
+        there: &str,
+        ip: &str,
+    ) -> (Program, Program, String) {
+        let mut listener = self.start(bob, &["listen", there, "--json"]);
+        let address = format!("{ip}:{}", listening(&mut listener).port());
+        let caller = self.start(alice, &["connect", "bob", &address, "--json"]);
+        (listener, caller, address)
     }
 
     pub(crate) fn start(&self, home: &Home, args: &[&str]) -> Program {

@@ -6,7 +6,7 @@ use crate::doctor::line;
 use crate::home::Home;
 use crate::namespace::Network;
 use crate::program::{Program, until};
-use crate::programs::{event, listening};
+use crate::programs::event;
 
 /// A machine without a way to IPv4 addresses, whose name server knows a NAT64; and what that would lead to, 203.0.113.9, is here.
 fn of_ipv6() -> Option<Network> {
@@ -45,23 +45,21 @@ fn comes_from(network: &Network, home: &Home, address: &str) {
     });
 }
 
-/// They saw a peer that was not there: names worked, addresses did not.
+/// Names worked there, addresses did not.
 #[test]
 fn an_ipv4_address_is_reached_through_a_nat64_and_a_talk_moves_there_and_back() {
     let Some(mut network) = of_ipv6() else {
         return;
     };
-    let (alice, bob) = Home::friends();
-    let mut listener = network.start(&bob, &["listen", "[::]:0", "--json"]);
-    let address = format!("203.0.113.9:{}", listening(&mut listener).port());
-    let mut caller = network.start(&alice, &["connect", "bob", &address, "--json"]);
+    let friends = Home::friends();
+    let (mut listener, mut caller, address) = network.call(&friends, "[::]:0", "203.0.113.9");
     let secure = event(&mut caller, "secure");
     assert_eq!(secure["address"], json!(address));
     event(&mut listener, "secure");
     both_say(&mut caller, &mut listener, "through the NAT64");
     assert!(network.does("ip addr add 203.0.113.9/32 dev lo"));
     both_say(&mut caller, &mut listener, "by IPv4");
-    comes_from(&network, &bob, "203.0.113.9:");
+    comes_from(&network, &friends.1, "203.0.113.9:");
     assert!(network.does("ip addr del 203.0.113.9/32 dev lo"));
     both_say(&mut caller, &mut listener, "through it again");
 }
