@@ -84,7 +84,8 @@ impl Peer {
         self.arm(Timer::Ack, ack, shared);
         let owed = self.owed_after().filter(|_| recovery.is_none());
         // A keepalive in between, which nobody acknowledges, does not put it off.
-        let ask = owed.map(|after| self.armed.at(Timer::Ask).unwrap_or(now + after));
+        let asks_at = self.armed.at(Timer::Ask);
+        let ask = owed.map(|after| asks_at.unwrap_or_else(|| drawn(after, now, shared)));
         self.arm(Timer::Ask, ask, shared);
         let is_roomy = self.connection.as_ref().is_some_and(|c| c.is_roomy());
         if is_roomy && self.armed.at(Timer::Shrink).is_none() {
@@ -118,9 +119,8 @@ impl Peer {
         self.arm_keepalive(next, shared, now);
     }
 
-    /// The next keepalive comes within `interval`, and at no fixed beat, which would show a program by its times alone.
     fn arm_keepalive(&mut self, interval: Option<Duration>, shared: &mut Shared, now: Instant) {
-        let at = interval.map(|it| now + it - shared.rng.up_to(it / KEEPALIVE_JITTER_PART));
+        let at = interval.map(|it| drawn(it, now, shared));
         self.arm(Timer::Keepalive, at, shared);
     }
 
@@ -191,4 +191,9 @@ impl Peer {
             self.start_handshake(shared, now);
         }
     }
+}
+
+/// When something comes that is due within `interval`: at no fixed beat, which would show a program by its times alone.
+fn drawn(interval: Duration, now: Instant, shared: &mut Shared) -> Instant {
+    now + interval - shared.rng.up_to(interval / KEEPALIVE_JITTER_PART)
 }

@@ -3,7 +3,8 @@
 use super::losses::waiting;
 use super::*;
 use crate::proto::limits::{
-    ASK_WHILE_WAITING, GUEST_BURST, MAX_GUESTS, MAX_GUESTS_PER_SOURCE, SLOT_LIFE, TIMESTAMP_LIFE,
+    ASK_WHILE_WAITING, GUEST_BURST, KEEPALIVE_JITTER_PART, MAX_GUESTS, MAX_GUESTS_PER_SOURCE,
+    SLOT_LIFE, TIMESTAMP_LIFE,
 };
 
 /// The datagrams with which a stranger of that number calls.
@@ -177,11 +178,36 @@ fn a_guest_is_asked_about_and_counted_by_the_address_that_it_has_proved() {
 #[test]
 fn whoever_waits_asks_though_nothing_waits_with_him() {
     let (mut a, mut b) = waiting();
-    let ask = Some((now(0) + ASK_WHILE_WAITING, Timer::Ask));
-    assert_eq!(a.endpoint.poll_timeout(), ask);
+    let (at, timer) = a.endpoint.poll_timeout().unwrap();
+    assert!(timer == Timer::Ask && at <= now(0) + ASK_WHILE_WAITING);
     a.endpoint.rest(b.id());
     assert_eq!(settle(&mut a, &mut b, now(0)), 0);
-    assert_eq!(a.endpoint.poll_timeout(), ask);
+    assert_eq!(a.endpoint.poll_timeout(), Some((at, timer)));
+}
+
+/// A question on the second, for as long as nobody has said yes, would show that somebody waits.
+#[test]
+fn whoever_waits_asks_at_no_fixed_beat() {
+    let (mut a, mut b) = waiting();
+    let mut pauses = Vec::new();
+    let mut last = now(0);
+    while pauses.len() < 20 {
+        let (at, timer) = a.endpoint.poll_timeout().unwrap();
+        if timer == Timer::Ask {
+            pauses.push(at.saturating_since(last));
+            last = at;
+        }
+        a.endpoint.handle_timeout(at);
+        settle(&mut a, &mut b, at);
+    }
+    let least = ASK_WHILE_WAITING - ASK_WHILE_WAITING / KEEPALIVE_JITTER_PART;
+    let is_within = |it: &Duration| (least..=ASK_WHILE_WAITING).contains(it);
+    assert!(pauses.iter().all(is_within), "{pauses:?}");
+    let (first, last) = (pauses.iter().min(), pauses.iter().max());
+    assert!(
+        last.unwrap().saturating_sub(*first.unwrap()) > ASK_WHILE_WAITING / 50,
+        "{pauses:?}"
+    );
 }
 
 /// Whoever waits can move as often as he likes.
