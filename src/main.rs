@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use secmem_proc::Config;
 
-use securechat::net::LogLine;
+use securechat::net::{LogLine, fail_at_file_limit};
 use securechat::{cli, store};
 
 /// Frees are wiped, so that no copy of a secret that a library made outlives it.
@@ -18,6 +18,11 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<System> = zeroizing_alloc::ZeroAllo
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(on_panic));
     harden();
+    if let Err(error) = fail_at_file_limit() {
+        warn(&format!(
+            "a limit of a file's size could end this program ({error})"
+        ));
+    }
     let args: Vec<_> = std::env::args_os().collect();
     cli::run(&args).into()
 }
@@ -53,9 +58,13 @@ fn harden() {
     let mut config = Config::DEFAULT;
     config.set_fs_procfs(Path::new("/proc/self").exists());
     if let Err(error) = config.harden_process() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "warning: core dumps and debuggers could not be refused ({error})"
-        );
+        warn(&format!(
+            "core dumps and debuggers could not be refused ({error})"
+        ));
     }
+}
+
+/// Nobody is left to tell when standard error is gone.
+fn warn(what: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {what}");
 }

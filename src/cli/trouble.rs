@@ -2,6 +2,7 @@
 
 mod messages;
 
+use std::io;
 use std::path::Path;
 
 use self::messages::{begin_anew, is_messages, is_timestamps, store_trouble, unwritable};
@@ -68,6 +69,11 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::NoTimestamps => no_timestamps(path),
         ErrorKind::Store(trouble) => store_trouble(path, *trouble),
         ErrorKind::NoHome => no_home(),
+        ErrorKind::Io(error)
+            if is_messages(path) && error.kind() == io::ErrorKind::FileTooLarge =>
+        {
+            unwritable(path, "no file may get so large here (ulimit -f)")
+        }
         ErrorKind::ReadOnly(error) | ErrorKind::Io(error) if is_messages(path) => {
             unwritable(path, safe_line(&error.to_string()))
         }

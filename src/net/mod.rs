@@ -42,6 +42,6 @@ pub use route::{FAR_V4, FAR_V6, Lookout, local_address_towards};
 pub use shared::{Fatal, LockUse};
 #[cfg(unix)]
 pub use signals::put_back_before_the_end;
-pub use signals::{Signal, Signals};
+pub use signals::{Signal, Signals, fail_at_file_limit};
 pub use trace::{Fate, TRACE_MAX_LEN, Trace, TraceConfig, TraceEnd};
 pub use udp::{Abilities, Batch, Room, Sent, Socket};

@@ -55,6 +55,28 @@ impl Signal {
     }
 }
 
+/// A write beyond the size that a file of this process may have (`ulimit -f`) fails from now on, as on a disk that is full. The
+/// system's way is a signal that ends the process, whatever stands on its terminal.
+///
+/// # Errors
+///
+/// The system's, if a handler cannot be installed.
+#[cfg(unix)]
+pub fn fail_at_file_limit() -> io::Result<()> {
+    let unread = Arc::new(AtomicBool::new(false));
+    flag::register(signal_hook::consts::SIGXFSZ, unread).map(drop)
+}
+
+/// There is no such limit.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(unix))]
+pub const fn fail_at_file_limit() -> io::Result<()> {
+    Ok(())
+}
+
 /// The watch of a program that has done nothing yet to which goodbye is to be said.
 #[cfg(unix)]
 static EARLY: Mutex<Option<Signals>> = Mutex::new(None);
