@@ -54,6 +54,8 @@ mod filled;
 #[cfg(target_os = "linux")]
 #[path = "talk/first.rs"]
 mod first;
+#[path = "talk/formats.rs"]
+mod formats;
 #[cfg(unix)]
 #[path = "talk/gone.rs"]
 mod gone;

@@ -1,8 +1,9 @@
 //! Somebody with an identity in a directory of its own.
 
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +26,26 @@ impl Home {
         let home = Self::empty();
         home.run(&["keygen", "--no-passphrase"]);
         home
+    }
+
+    /// Somebody with one of the published identities.
+    pub(crate) fn test_only(name: &str) -> Self {
+        let home = Self::empty();
+        let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/keys/test");
+        let published = format!("{keys}/TEST-ONLY-{name}.key");
+        home.takes(published.as_ref(), "identity.key");
+        home
+    }
+
+    /// Copies a file into it, for nobody else's eyes.
+    pub(crate) fn takes(&self, file: &Path, name: &str) {
+        let bytes = fs::read(file).unwrap();
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut copy = options.open(self.path(name)).unwrap();
+        copy.write_all(&bytes).unwrap();
     }
 
     /// Two who know each other as alice and bob, without addresses.

@@ -336,7 +336,7 @@ fn knows_with_psk(home: &Home, name: &str, other: &Home, psk: &str) {
 
 #[test]
 fn published_test_keys_work_on_loopback_and_nowhere_else() {
-    let (alice, bob) = (test_only("alice"), test_only("bob"));
+    let (alice, bob) = (Home::test_only("alice"), Home::test_only("bob"));
     let key = alice.key();
     let listen = |address: &str| bob.attempt(&["listen", address]);
     for address in ["0.0.0.0:0", "[::]:0"] {
@@ -355,7 +355,7 @@ fn published_test_keys_work_on_loopback_and_nowhere_else() {
 
 #[test]
 fn somebody_on_a_network_is_not_let_in_with_a_test_key() {
-    let (alice, bob) = (test_only("alice"), Home::new());
+    let (alice, bob) = (Home::test_only("alice"), Home::new());
     bob.knows("alice", &alice);
     let port = free_port().port().to_string();
     let mut listener = bob.start(&["listen", "-4", &port]);
@@ -363,23 +363,6 @@ fn somebody_on_a_network_is_not_let_in_with_a_test_key() {
     assert!(address.ip().is_unspecified());
     let local = SocketAddr::from(([127, 0, 0, 1], address.port()));
     alice.call(&bob, local, &[]).end().failed(4, "SC10");
-}
-
-/// Somebody with one of the published identities.
-fn test_only(name: &str) -> Home {
-    let home = Home::empty();
-    let published = format!(
-        "{}/keys/test/TEST-ONLY-{name}.key",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let identity = home.path("identity.key");
-    fs::copy(published, &identity).unwrap();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    home
 }
 
 /// Who was just let in was named in the conversation with another one, whom the key that stood there would have compared
