@@ -7,7 +7,7 @@ mod simulated;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use securechat::proto::limits;
+use securechat::proto::{Event, limits};
 use securechat::sim::{LinkConfig, NodeId, Pair, Verdict, World};
 use simulated::{
     DATA, INIT, LOSSES, RESP, SOON, assert_well, clear, index_of, initiators, is, lose_first, ms,
@@ -172,6 +172,36 @@ fn a_session_that_rests_has_no_key_and_goes_on_with_the_next_line() {
     pair.close(a, id);
     pair.advance(secs(1));
     assert_eq!(pair.status(a, b).unwrap().rtt, None);
+}
+
+/// Whoever had asked for it was told of no end.
+#[test]
+fn whoever_asks_for_a_session_that_rests_is_told_that_it_has_keys_again() {
+    let mut pair = Pair::connected(6);
+    let (a, b) = (pair.a, pair.b);
+    assert!(pair.chat(SOON));
+    pair.advance(secs(200));
+    let told = |pair: &Pair, node: NodeId| {
+        let is_resumed = |(_, event): &&(_, Event)| matches!(event, Event::Resumed { .. });
+        pair.node(node).events().iter().filter(is_resumed).count()
+    };
+    pair.talk(a, b).unwrap();
+    pair.advance(secs(400));
+    assert_eq!(told(&pair, a), 0, "nobody has asked for it");
+    pair.connect(a, b).unwrap();
+    pair.advance(secs(1));
+    assert!(pair.status(a, b).unwrap().established);
+    assert_eq!((told(&pair, a), told(&pair, b)), (1, 0));
+    pair.connect(a, b).unwrap();
+    pair.advance(secs(150));
+    assert_eq!(told(&pair, a), 1, "it stands");
+    assert_eq!(pair.established(a, b), 1, "it was the same session");
+    // Both ask for it at once, and one of the two keypairs is given up.
+    pair.advance(secs(400));
+    pair.connect(a, b).unwrap();
+    pair.connect(b, a).unwrap();
+    pair.advance(secs(1));
+    assert_eq!((told(&pair, a), told(&pair, b)), (2, 1));
 }
 
 #[test]

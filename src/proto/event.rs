@@ -96,7 +96,8 @@ pub enum Event {
         peer: PeerId,
     },
     /// The peer is heard again, after [`Event::Silent`] or [`Event::Unreachable`], on the connection that stood, and its user
-    /// has accepted us.
+    /// has accepted us. Or that connection had no keys any more, and has those that
+    /// [`Endpoint::connect`](crate::proto::Endpoint::connect) sought.
     Resumed {
         /// Who.
         peer: PeerId,

@@ -34,7 +34,7 @@ impl Peer {
         }
         self.arm_erase(shared);
         self.stop_handshake(shared);
-        self.wanted = false;
+        let was_wanted = core::mem::take(&mut self.wanted);
         self.handshaken = Some(now);
         if self.is_known() {
             debug!(peer = %self.label, epoch = keypair.epoch.0, initiator = keypair.initiator, "keypair confirmed");
@@ -44,6 +44,9 @@ impl Peer {
         }
         if self.is_new_connection(keypair) {
             self.start_connection(keypair, shared, now);
+        } else if was_wanted && self.may_talk() {
+            // Of whoever was silent it is told once it is heard.
+            shared.event(Event::Resumed { peer: self.id });
         }
         let is_current = self
             .keys

@@ -270,7 +270,7 @@ impl Peer {
 
     /// Whether something can go to the peer at this moment: neither side is a guest of the other, and it
     /// answers.
-    const fn may_talk(&self) -> bool {
+    pub(super) const fn may_talk(&self) -> bool {
         self.accepted && !self.is_guest() && !self.silent
     }
 
