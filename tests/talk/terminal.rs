@@ -119,6 +119,22 @@ fn an_unknown_key_is_shown_and_asked_about() {
     );
 }
 
+/// It was told that it calls, and nothing of what came of that.
+#[test]
+fn who_asks_for_whoever_has_yet_to_accept_it_is_told_what_is_missing() {
+    let (alice, bob) = (Home::new(), Home::new());
+    let (mut listener, address) = listen(&bob, &[]);
+    let (key, address) = (bob.key(), address.to_string());
+    let mut caller = start(alice.command(&["connect", "--peer-key", &key, &address]));
+    caller.said("has to accept you first; waiting");
+    caller.say("/connect");
+    caller.said("has to accept you first; waiting");
+    answer(&mut listener, "yes alice");
+    caller.said("secure: ");
+    let told = quit(caller).transcript;
+    assert_eq!(told.matches("connecting to ").count(), 1, "{told}");
+}
+
 #[test]
 fn no_sends_the_stranger_away_and_saves_nothing() {
     let (alice, bob) = (Home::new(), Home::new());

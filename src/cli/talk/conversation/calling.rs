@@ -272,7 +272,7 @@ impl Conversation {
     }
 
     /// Calls somebody whose address is known: from now on, or once if that is only where it was met. Who is connected is
-    /// called when that ends.
+    /// called when that ends, and whoever has to accept us first when it has not.
     ///
     /// # Errors
     /// If it is revoked; SC33, SC27; as [`Conversation::call_back`].
@@ -294,6 +294,12 @@ impl Conversation {
         if is_connected {
             self.calls.let_be(&peer);
             return Ok(Called::Before);
+        }
+        if self.way(peer)?.is_undecided() {
+            self.calls.let_be(&peer);
+            let who = self.who(&peer);
+            self.tell(&Fact::Waiting { who });
+            return Ok(Called::Now);
         }
         match self.saved_host(&peer) {
             Some(host) if self.calls.is_stuck(&host) => {

@@ -331,12 +331,23 @@ impl Conversation {
 
     fn on_resumed(&mut self, peer: PeerId) -> Result<(), Error> {
         let link = self.link(peer);
+        let was_away = link.is_silent || link.is_unreachable;
+        // New keys that only this machine's new address has asked for are nothing to tell.
+        let is_told = was_away || !link.is_called_quietly;
         (link.is_silent, link.is_unreachable, link.is_known_away) = (false, false, false);
         link.is_called_quietly = false;
         let now = self.clock.now();
         self.state.sent.on_link(peer, now);
         self.calls.on_established(&peer, now);
-        let words = self.label(&peer) + " is back";
+        if !is_told {
+            return Ok(());
+        }
+        let words = self.label(&peer)
+            + if was_away {
+                " is back"
+            } else {
+                " is connected"
+            };
         let rtt = self.status(peer)?.and_then(|status| status.rtt);
         let words = match rtt {
             Some(rtt) => words + ", round trip " + span(rtt),

@@ -131,15 +131,15 @@ impl Way<'_> {
     }
 
     /// Whether all that is missing is that its user accepts us: it is there, as far as is known.
-    fn is_undecided(&self, status: &SessionStatus) -> bool {
+    pub(super) fn is_undecided(&self) -> bool {
         let is_lost = |link: &Link| link.is_silent || link.is_unreachable;
-        status.waiting && !self.link.is_some_and(is_lost)
+        self.status.is_some_and(|status| status.waiting) && !self.link.is_some_and(is_lost)
     }
 
     /// What is in the way of a message, as far as one can tell.
     pub(super) fn hindrance(&self) -> Option<Obstacle> {
         let status = self.status?;
-        if self.is_undecided(&status) {
+        if self.is_undecided() {
             return Some(Obstacle::Undecided);
         }
         let address = status.address.filter(|_| !self.stands())?;
@@ -184,9 +184,7 @@ impl Way<'_> {
             None if self.is_aside => "the words differed".into(),
             None if self.is_revoked => Safe::from("the key of ") + label + " is revoked",
             None => label.clone() + " is no peer of yours",
-            Some(status) if self.is_undecided(&status) => {
-                label.clone() + " has to accept you first"
-            }
+            Some(_) if self.is_undecided() => label.clone() + " has to accept you first",
             Some(status) if self.is_silent() => {
                 let heard = status.heard.map_or_else(Safe::default, |heard| {
                     Safe::from(" for ") + heard.as_secs() + " s"
@@ -264,7 +262,7 @@ impl Way<'_> {
                 "nothing is tried".into()
             };
         };
-        if self.is_undecided(&status) {
+        if self.is_undecided() {
             return "waiting".into();
         }
         if status.guest {

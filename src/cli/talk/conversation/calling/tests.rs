@@ -469,6 +469,35 @@ fn calls_in_vain_are_told_to_people_once_until_somebody_asks_or_it_is_back() {
     assert_eq!(lines(&mut talk), ["link: bob is back", nobody]);
 }
 
+/// People were told that it is called, and nothing of what came of it.
+#[test]
+fn whoever_asks_for_a_session_at_rest_is_told_that_it_stands_and_whoever_wakes_is_told_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let known = format!("bob {} addr={SOMEWHERE}\n", key_text(&BOB));
+    let (mut talk, program) = conversation(home.path(), &known, LISTEN);
+    happens(&mut talk, comes(BOB));
+    let lines = |talk: &mut Conversation| {
+        let told = core::mem::take(&mut talk.state.told_to_people_for_testing_only);
+        told.iter().map(Safe::to_string).collect::<Vec<_>>()
+    };
+    lines(&mut talk);
+    assert_eq!(talk.call(BOB).unwrap(), Called::Now);
+    call(&mut talk);
+    happens(&mut talk, Event::Resumed { peer: BOB });
+    let (calls, stands) = ("connecting to bob at 127.0.0.1:9", "link: bob is connected");
+    assert_eq!(lines(&mut talk), [calls, stands]);
+    assert!(told(&program).contains("\"back\""));
+    talk.link(BOB).is_called_quietly = true;
+    happens(&mut talk, Event::Resumed { peer: BOB });
+    assert_eq!((lines(&mut talk), told(&program)), (vec![], String::new()));
+    // What is silent has been told of.
+    talk.link(BOB).is_called_quietly = true;
+    happens(&mut talk, Event::Silent { peer: BOB });
+    lines(&mut talk);
+    happens(&mut talk, Event::Resumed { peer: BOB });
+    assert_eq!(lines(&mut talk), ["link: bob is back"]);
+}
+
 /// The series of handshakes began anew each time, and with it the fast tries.
 #[test]
 fn who_has_not_answered_for_long_is_looked_up_again_and_called_no_more_often_for_that() {
