@@ -1,6 +1,13 @@
 //! When somebody is called again, and looked up again.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::cli::Barrier;
+use crate::cli::talk::goal::again::Again;
+use crate::cli::talk::goal::reach::MAX_KNOWN;
+use crate::cli::talk::goal::reports::Reports;
+use crate::cli::talk::lookups::LookUps;
 use crate::net::{Family, Host, IcmpKind};
 
 pub(in crate::cli::talk) fn reach(peer: PeerId, retry: bool) -> Goal {
