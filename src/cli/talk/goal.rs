@@ -58,20 +58,44 @@ impl Goal {
 
     /// Whether this peer is the one to be reached.
     pub(super) fn is_to_reach(&self, peer: &PeerId) -> bool {
-        matches!(self, Self::Reach(reach) if reach.peer == *peer)
+        self.way_to(peer).is_some()
+    }
+
+    /// The way to the one who is to be reached.
+    fn reach(&self) -> Option<&Reach> {
+        match self {
+            Self::Reach(reach) => Some(reach),
+            Self::Listen { .. } => None,
+        }
+    }
+
+    fn reach_mut(&mut self) -> Option<&mut Reach> {
+        match self {
+            Self::Reach(reach) => Some(reach),
+            Self::Listen { .. } => None,
+        }
+    }
+
+    /// The same, if this peer is the one.
+    fn way_to(&self, peer: &PeerId) -> Option<&Reach> {
+        self.reach().filter(|reach| reach.peer == *peer)
+    }
+
+    fn way_to_mut(&mut self, peer: &PeerId) -> Option<&mut Reach> {
+        self.reach_mut().filter(|reach| reach.peer == *peer)
     }
 
     /// Who is to be reached; also one who is not wanted any more, if it is `always` that one or nobody.
     pub(super) fn sought(&self, always: bool) -> Option<PeerId> {
-        match self {
-            Self::Reach(reach) if always || reach.is_wanted() => Some(reach.peer),
-            Self::Listen { .. } | Self::Reach(_) => None,
-        }
+        let reach = self.reach()?;
+        (always || reach.is_wanted()).then_some(reach.peer)
     }
 
     /// What happens to a session says whether the peer is looked up.
     pub(super) fn on_event(&mut self, event: &Event, now: Instant) {
-        let Self::Reach(reach) = self else { return };
+        let Some(reach) = self.reach_mut() else {
+            return;
+        };
         if let Event::Waiting { peer } = event
             && reach.peer == *peer
         {
@@ -131,10 +155,8 @@ impl Goal {
         address: SocketAddr,
         initiator: bool,
     ) -> Option<HostPort> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
-        let has_answered = initiator && reach.peer == *peer && reach.known.contains(&address);
+        let reach = self.way_to_mut(peer)?;
+        let has_answered = initiator && reach.known.contains(&address);
         let is_wanted = has_answered && core::mem::take(&mut reach.save_host);
         is_wanted.then(|| reach.host.clone())
     }
@@ -168,9 +190,7 @@ impl Goal {
 
     /// The look-up of the host that is due.
     pub(super) fn look_up(&mut self, now: Instant) -> Option<LookUp> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach_mut()?;
         let repeats = reach.goes_on();
         reach.look_ups.take(repeats, now)
     }
@@ -192,9 +212,7 @@ impl Goal {
 
     /// That there is no address, if the last look-up found none, and none before it.
     pub(super) fn not_found(&self) -> Option<Error> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach()?;
         let failure = reach.look_ups.failure()?;
         let reason = safe_line(&failure.to_string());
         let is_unknown = reach.addresses.is_empty();
@@ -208,9 +226,7 @@ impl Goal {
         error: &IcmpError,
         now: Instant,
     ) -> Option<(PeerId, SocketAddr)> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach_mut()?;
         // Windows does not say which address it was: then it was the first.
         let address = error.peer.or_else(|| reach.addresses.first().copied())?;
         let is_ours = reach.addresses.contains(&address);
@@ -220,18 +236,14 @@ impl Goal {
 
     /// What has not come about in time, because its peer has not answered.
     pub(super) fn overdue(&self, now: Instant) -> Option<&Reach> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach()?;
         let is_due = self.remaining(now).is_some_and(|left| left.is_zero());
         is_due.then_some(reach)
     }
 
     /// What was in the way of somebody who has not answered at all.
     pub(super) fn obstacle(&self, peer: &Peer, now: Instant) -> Option<Obstacle> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach()?;
         let address = reach.addresses.first().copied()?;
         let peer = peer.clone();
         if reach.has_other_psk {
@@ -246,33 +258,23 @@ impl Goal {
 
     /// The saved name by which this peer was to be reached, if it is the one and was called by a name.
     pub(super) fn name_of(&self, peer: &PeerId) -> Option<&Safe> {
-        match self {
-            Self::Reach(reach) if reach.peer == *peer => reach.name.as_ref(),
-            Self::Listen { .. } | Self::Reach(_) => None,
-        }
+        self.way_to(peer)?.name.as_ref()
     }
 
     /// Where this peer was to be reached, if it is the one.
     pub(super) fn host_of(&self, peer: &PeerId) -> Option<HostPort> {
-        match self {
-            Self::Reach(reach) if reach.peer == *peer => Some(reach.host.clone()),
-            Self::Listen { .. } | Self::Reach(_) => None,
-        }
+        self.way_to(peer).map(|reach| reach.host.clone())
     }
 
     /// Whether this peer is to be reached at this address, wherever it is saved.
     pub(super) fn seeks(&self, peer: &PeerId, address: &SocketAddr) -> bool {
-        match self {
-            Self::Reach(reach) => reach.peer == *peer && reach.known.contains(address),
-            Self::Listen { .. } => false,
-        }
+        self.way_to(peer)
+            .is_some_and(|reach| reach.known.contains(address))
     }
 
     /// The person does not want this peer to be called any more.
     pub(super) fn rest(&mut self, peer: &PeerId) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
-        {
+        if let Some(reach) = self.way_to_mut(peer) {
             (reach.again.due, reach.again.is_hung_up) = (None, true);
             reach.again.stands = None;
             // Nothing is tried whose time could run out.
@@ -283,17 +285,14 @@ impl Goal {
 
     /// The person wants this peer to be called after all.
     pub(super) fn wake(&mut self, peer: &PeerId) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
-        {
+        if let Some(reach) = self.way_to_mut(peer) {
             reach.again.is_hung_up = false;
         }
     }
 
     /// What was tried to reach this peer is over, and is to be tried anew, as far as it is known where.
     pub(super) fn call_at_once(&mut self, peer: &PeerId, now: Instant) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
+        if let Some(reach) = self.way_to_mut(peer)
             && reach.state != Stage::Rests
             && !reach.addresses.is_empty()
         {
@@ -304,18 +303,14 @@ impl Goal {
 
     /// Whom to call again, and where, if it is time to.
     pub(super) fn call_again(&mut self, now: Instant) -> Option<(PeerId, Vec<SocketAddr>)> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach_mut()?;
         reach.again.due.take_if(|due| *due <= now)?;
         Some((reach.peer, reach.addresses.clone()))
     }
 
     /// Whoever is to be reached has answered a call, and is not, or not yet, one to talk to: no session of before stands.
     pub(super) fn on_kept_out(&mut self, peer: &PeerId) {
-        if let Self::Reach(reach) = self
-            && reach.peer == *peer
-        {
+        if let Some(reach) = self.way_to_mut(peer) {
             reach.again.stands = None;
         }
     }
@@ -327,9 +322,7 @@ impl Goal {
         has_no_keys: impl Fn(&PeerId) -> bool,
         now: Instant,
     ) -> Option<PeerId> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach_mut()?;
         reach.look_ups.hurry(now);
         let again = &mut reach.again;
         let stands = again.due.is_none() && again.stands.is_some() && !again.is_hung_up;
@@ -342,30 +335,23 @@ impl Goal {
 
     /// How long until this peer is called again, or looked up again while no address of it is known, if that is planned.
     pub(super) fn calls_in(&self, peer: &PeerId, now: Instant) -> Option<Duration> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.way_to(peer)?;
         let is_lost = reach.addresses.is_empty() && !reach.look_ups.is_under_way();
         let look_up = reach.look_ups.due().filter(|_| is_lost);
-        let due = reach.again.due.or(look_up);
-        let due = due.filter(|_| reach.peer == *peer)?;
+        let due = reach.again.due.or(look_up)?;
         Some(due.saturating_since(now))
     }
 
     /// Whether the address of this peer is being looked up, and it is wanted.
     pub(super) fn inquires_about(&self, peer: &PeerId) -> bool {
-        let Self::Reach(reach) = self else {
-            return false;
-        };
-        let is_wanted = reach.peer == *peer && reach.state == Stage::Trying;
-        is_wanted && reach.look_ups.is_under_way()
+        let is_sought =
+            |reach: &Reach| reach.state == Stage::Trying && reach.look_ups.is_under_way();
+        self.way_to(peer).is_some_and(is_sought)
     }
 
     /// How long until [`Goal::overdue`], [`Goal::call_again`] or [`Goal::look_up`] has something to say.
     pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
-        let Self::Reach(reach) = self else {
-            return None;
-        };
+        let reach = self.reach()?;
         let due = [reach.again.due, reach.look_ups.due()];
         let due = due.into_iter().flatten();
         let due = due.map(|due| due.saturating_since(now));
@@ -374,12 +360,9 @@ impl Goal {
 
     /// How long until [`Goal::overdue`] has something to say.
     fn remaining(&self, now: Instant) -> Option<Duration> {
-        match self {
-            Self::Reach(reach) if reach.state == Stage::Trying && reach.gives_up() => {
-                Some((reach.started + reach.timeout).saturating_since(now))
-            }
-            Self::Listen { .. } | Self::Reach(_) => None,
-        }
+        let reach = self.reach()?;
+        let is_timed = reach.state == Stage::Trying && reach.gives_up();
+        is_timed.then(|| (reach.started + reach.timeout).saturating_since(now))
     }
 }
 
