@@ -46,20 +46,30 @@ pub(super) fn no_answer(
     }
 }
 
+impl Barrier {
+    /// A sentence.
+    pub(in crate::cli) const fn cause(self) -> &'static str {
+        match self {
+            Self::NoWay => {
+                "This machine has no way there, or a router or firewall says that nothing gets there."
+            }
+            Self::Firewall => {
+                "A firewall, on this machine or on the way, reports that it lets nothing through."
+            }
+        }
+    }
+}
+
 /// Why nothing gets to an address. It is not the peer's fault.
 fn barred(report: Report, address: SocketAddr, barrier: Barrier) -> Report {
-    let (cause, advice) = match barrier {
-        Barrier::NoWay => (
-            "This machine has no way there, or a router or firewall says that nothing gets there.",
-            "connect this machine to a network that leads there, and check the address",
-        ),
-        Barrier::Firewall => (
-            "A firewall, on this machine or on the way, reports that it lets nothing through.",
-            "have UDP allowed to that address and port",
-        ),
+    let advice = match barrier {
+        Barrier::NoWay => {
+            "connect this machine to a network that leads there, and check the address"
+        }
+        Barrier::Firewall => "have UDP allowed to that address and port",
     };
     report
-        .cause(cause)
+        .cause(barrier.cause())
         .line(true, vec![Part::Words(advice.into())])
         .hint(
             "What stands in the way:",

@@ -10,6 +10,8 @@ use std::thread;
 use crate::doctor::line;
 use crate::home::{Home, check, free_port};
 #[cfg(target_os = "linux")]
+use crate::namespace::Network;
+#[cfg(target_os = "linux")]
 use crate::program::Program;
 
 /// What a router knows about its inside: who has sent something out, and may be answered from then on.
@@ -157,6 +159,32 @@ fn on_a_machine_without_a_network_the_peer_is_not_blamed() {
         assert!(told.contains("This machine has no way there"), "{told}");
         assert!(!told.contains("nobody is listening"), "{told}");
     }
+}
+
+/// It said nothing until a message waited.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_calls_again_and_again_is_told_that_there_is_no_way_and_when_there_is_one() {
+    let (alice, bob) = Home::friends();
+    let Some(mut network) = Network::new("true") else {
+        return;
+    };
+    let there = "192.0.2.9:7419";
+    let mut caller = network.start(&alice, &["connect", "bob", there, "--retry"]);
+    let told = caller.told("nothing gets to 192.0.2.9:7419; trying on. ");
+    assert!(
+        told.ends_with(
+            "This machine has no way there, or a router or firewall says that nothing gets there."
+        ),
+        "{told}"
+    );
+    assert!(network.does("ip addr add 192.0.2.9/32 dev lo"));
+    caller.told("there is a way to 192.0.2.9:7419 again; trying on");
+    let _listener = network.start(&bob, &["listen", there]);
+    caller.told("secure: bob at 192.0.2.9:7419");
+    caller.signal(rustix::process::Signal::TERM);
+    let said = caller.end().transcript;
+    assert_eq!(said.matches("nothing gets to").count(), 1, "{said}");
 }
 
 /// It named no host, though the line at the start did.

@@ -208,6 +208,10 @@ pub(super) enum Change {
     OtherPsk,
     /// The machine, or something on the way, reports a closed port.
     PortClosed { address: SocketAddr },
+    /// Nothing gets there, as this machine or the network says.
+    NoWay { address: SocketAddr },
+    /// This machine has a way there, after it had none.
+    WayAgain { address: SocketAddr },
 }
 
 /// Whose address is new.

@@ -133,6 +133,8 @@ fn samples() -> Vec<Fact> {
         link(Change::Unreachable { tries: 9 }, None),
         link(Change::OtherPsk, None),
         link(Change::PortClosed { address: address() }, None),
+        link(Change::NoWay { address: address() }, None),
+        link(Change::WayAgain { address: address() }, None),
         outbox(Waits::FromBefore),
         outbox(Waits::Kept),
         outbox(Waits::Sending),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::cli::talk::goal::reach::{Stage, not_found};
 use crate::cli::talk::lookups::LookUp;
-use crate::cli::{Error, ExitCode, Obstacle, Peer};
+use crate::cli::{Barrier, Error, ExitCode, Obstacle, Peer};
 use crate::id::PeerId;
 use crate::net::{IcmpError, ResolveError};
 use crate::proto::{CloseReason, Event};
@@ -100,6 +100,7 @@ impl Goal {
             && reach.peer == *peer
         {
             reach.state = Stage::Waiting;
+            reach.reports.is_told = false;
             reach.look_ups.rest();
         }
         // It may be elsewhere by now.
@@ -136,6 +137,7 @@ impl Goal {
             }
             Self::Reach(reach) if reach.peer == *peer => {
                 reach.state = Stage::Stands;
+                reach.reports.is_told = false;
                 reach.again.on_established(now);
                 reach.look_ups.rest();
                 reach
@@ -219,19 +221,31 @@ impl Goal {
         is_unknown.then(|| not_found(&reach.host, reason))
     }
 
-    /// Notes what the network says. It explains a failure and causes none. Returns whose address has a closed port, and
-    /// which, if this is news.
+    /// Notes what the network says. It explains a failure and causes none. Returns to whom nothing gets there, and what bars
+    /// the way or else that the port is closed, if this is news.
     pub(super) fn on_icmp(
         &mut self,
         error: &IcmpError,
         now: Instant,
-    ) -> Option<(PeerId, SocketAddr)> {
+    ) -> Option<(PeerId, SocketAddr, Option<Barrier>)> {
         let reach = self.reach_mut()?;
         // Windows does not say which address it was: then it was the first.
         let address = error.peer.or_else(|| reach.addresses.first().copied())?;
         let is_ours = reach.addresses.contains(&address);
-        let is_news = is_ours && reach.reports.note(address, error.kind, now);
-        (is_news && reach.state == Stage::Trying).then_some((reach.peer, address))
+        let is_closed = is_ours && reach.reports.note(address, error.kind, now);
+        if reach.state != Stage::Trying {
+            return None;
+        }
+        if is_closed {
+            return Some((reach.peer, address, None));
+        }
+        let (address, barrier) = reach.barred(now)?;
+        Some((reach.peer, address, Some(barrier)))
+    }
+
+    /// This machine has a way to this peer after it had none. Whether that is news.
+    pub(super) fn on_way_again(&mut self, peer: &PeerId) -> bool {
+        self.way_to_mut(peer).is_some_and(Reach::on_way_again)
     }
 
     /// What has not come about in time, because its peer has not answered.

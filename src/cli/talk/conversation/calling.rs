@@ -7,7 +7,7 @@ use crate::cli::Error;
 use crate::cli::talk::aim::why_gone;
 use crate::cli::talk::calls::{Inquiry, MAX_STUCK};
 use crate::cli::talk::conversation::{Conversation, Typist};
-use crate::cli::talk::fact::{Fact, HUNG_UP};
+use crate::cli::talk::fact::{Change, Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
 use crate::id::PeerId;
@@ -483,8 +483,38 @@ impl Conversation {
         }
     }
 
+    /// The network says something about an address.
+    pub(super) fn on_complaint(&mut self, error: &IcmpError, now: Instant) {
+        self.note_complaint(error, now);
+        let Some((peer, address, barrier)) = self.goal.on_icmp(error, now) else {
+            return;
+        };
+        let (change, words) = match barrier {
+            None => {
+                let words = Safe::from(address) + " reports a closed port; trying on";
+                (Change::PortClosed { address }, words)
+            }
+            Some(barrier) => {
+                // That there is a way again is told from then on.
+                self.leaves_from(peer, address);
+                let words = Safe::from("nothing gets to ") + address + "; trying on. ";
+                (Change::NoWay { address }, words + barrier.cause())
+            }
+        };
+        self.tell_link(peer, change, words);
+    }
+
+    /// This machine has a way to a peer after it had none.
+    pub(super) fn on_way_again(&mut self, peer: PeerId, address: SocketAddr) {
+        self.state.complaints.remove(&address);
+        if self.goal.on_way_again(&peer) {
+            let words = Safe::from("there is a way to ") + address + " again; trying on";
+            self.tell_link(peer, Change::WayAgain { address }, words);
+        }
+    }
+
     /// Remembers what the network says, to explain why nobody answers.
-    pub(super) fn note_complaint(&mut self, error: &IcmpError, now: Instant) {
+    fn note_complaint(&mut self, error: &IcmpError, now: Instant) {
         let complaints = &mut self.state.complaints;
         if complaints.len() >= MAX_COMPLAINTS {
             complaints.clear();

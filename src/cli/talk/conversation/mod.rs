@@ -73,7 +73,6 @@ use crate::cli::talk::conversation::typing::Batch;
 use crate::cli::talk::conversation::watch::Unnoted;
 use crate::cli::talk::conversation::writing::Writing;
 use crate::cli::talk::face::Face;
-use crate::cli::talk::fact::Change;
 use crate::cli::talk::files::Lookup;
 use crate::cli::talk::goal::Goal;
 use crate::cli::talk::leave::Leave;
@@ -476,11 +475,7 @@ impl Conversation {
     fn check_time(&mut self) -> Result<Option<ExitCode>, Error> {
         let now = self.clock.now();
         for error in self.handle.take_icmp_errors() {
-            self.note_complaint(&error, now);
-            if let Some((peer, address)) = self.goal.on_icmp(&error, now) {
-                let words = Safe::from(address) + " reports a closed port; trying on";
-                self.tell_link(peer, Change::PortClosed { address }, words);
-            }
+            self.on_complaint(&error, now);
         }
         if let Some(reach) = self.goal.overdue(now) {
             let peer = reach.peer;

@@ -1,6 +1,6 @@
 //! From where packets leave, and what follows: a NAT that is seen there is held open. When this machine gets another address,
 //! those with whom a session stands hear from there at once, so that they send to it, and those who are to be called, or
-//! have a session with us of which no keys are left, are called at once; also after the machine slept.
+//! have a session with us of which no keys are left, are called at once; also after the machine slept, or had no way to them.
 //!
 //! The system is asked from where a packet would leave, unless the socket is bound to one address.
 
@@ -24,6 +24,8 @@ const LOOKS: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     of: BTreeMap<PeerId, Route>,
+    /// Who is where there was no way to.
+    without: BTreeMap<PeerId, IpAddr>,
     /// Who was looked at last, of those with whom there is a session and of others.
     last: [Option<PeerId>; 2],
     /// Who is yet to be called where it was met, because it would not find us where we are now.
@@ -50,10 +52,16 @@ impl Routes {
     fn turn(&mut self, of: &Reachable) -> Vec<PeerId> {
         let all: BTreeSet<PeerId> = of.connected.iter().chain(&of.others).copied().collect();
         self.of.retain(|peer, _| all.contains(peer));
+        self.without.retain(|peer, _| all.contains(peer));
         let [of_connected, of_others] = &mut self.last;
         let mut turn = next(&of.connected, of_connected);
         turn.extend(next(&of.others, of_others));
         turn
+    }
+
+    /// There is a way to a peer. Whether there was none before.
+    fn has_way(&mut self, peer: &PeerId, to: IpAddr) -> bool {
+        self.without.remove(peer) == Some(to)
     }
 
     /// Notes from where packets to a peer leave. If that is news, another way to the same host: from where they
@@ -99,9 +107,12 @@ impl Conversation {
         let others: Vec<PeerId> = others.filter(|peer| !looked_at.contains(peer)).collect();
         moved.extend(self.of_whom_we_moved(&others)?);
         for (peer, before) in moved {
-            // Right before what is to leave from the new one: the next packet to the old one is followed again.
-            self.leave(before)?;
-            self.on_new_address(peer)?;
+            if let Some(before) = before {
+                // Right before what is to leave from the new one: the next packet to the old one is followed again.
+                self.leave(before)?;
+                self.on_new_address(peer)?;
+            }
+            self.call_anew(peer)?;
         }
         self.hurry(now)
     }
@@ -180,30 +191,38 @@ impl Conversation {
         })?)
     }
 
-    /// Those of `peers` to whom packets leave from another address than before, and how they left.
-    fn of_whom_we_moved(&mut self, peers: &[PeerId]) -> Result<Vec<(PeerId, proto::Route)>, Error> {
+    /// Those of `peers` to whom packets leave from another address than before, and how they left; or leave again.
+    fn of_whom_we_moved(
+        &mut self,
+        peers: &[PeerId],
+    ) -> Result<Vec<(PeerId, Option<proto::Route>)>, Error> {
         let mut moved = Vec::new();
         for peer in peers {
-            let Some((to, from)) = self.ends_of_way(*peer)? else {
+            let Some(to) = self.status(*peer)?.and_then(|status| status.address) else {
+                continue;
+            };
+            let Some(from) = self.leaves_from(*peer, to) else {
                 continue;
             };
             self.hold_open(*peer, to, from)?;
-            if let Some(before) = self.state.routes.note(*peer, to.ip(), from) {
-                let local = Some(before);
-                moved.push((*peer, proto::Route { peer: to, local }));
+            let is_again = self.state.routes.has_way(peer, to.ip());
+            let before = self.state.routes.note(*peer, to.ip(), from);
+            if is_again {
+                self.on_way_again(*peer, to);
+            }
+            if is_again || before.is_some() {
+                let local = before;
+                moved.push((*peer, local.map(|_| proto::Route { peer: to, local })));
             }
         }
         Ok(moved)
     }
 
-    /// Where a peer is, and from where packets leave to it.
-    fn ends_of_way(&mut self, peer: PeerId) -> Result<Option<(SocketAddr, IpAddr)>, Error> {
-        let Some(to) = self.status(peer)?.and_then(|status| status.address) else {
-            return Ok(None);
-        };
+    /// From where packets to a peer at this address leave; none if there is no way at all, which is remembered.
+    pub(super) fn leaves_from(&mut self, peer: PeerId, to: SocketAddr) -> Option<IpAddr> {
         let bound = self.handle.local_addr().ip();
         if !bound.is_unspecified() {
-            return Ok(Some((to, bound)));
+            return Some(bound);
         }
         let lookout = &mut self.state.routes.lookout;
         let mut from = lookout.local_address_towards(to);
@@ -212,8 +231,10 @@ impl Conversation {
         {
             from = lookout.local_address_towards(through);
         }
-        // While there is no way at all, silence tells so; what counts is the next one.
-        Ok(from.ok().map(|from| (to, from)))
+        if from.is_err() {
+            self.state.routes.without.insert(peer, to.ip());
+        }
+        from.ok()
     }
 
     /// Sends something to a peer so often that a NAT between it and us lets through what it sends, if there is one.
@@ -250,8 +271,12 @@ impl Conversation {
         if self.send_ping(peer)?.is_some() {
             self.link(peer).has_new_address = true;
         }
-        if is_calling {
-            // Attempts that have become rare begin anew. If it may not be called, it is not.
+        Ok(())
+    }
+
+    /// Attempts that have become rare begin anew. If it may not be called, it is not.
+    fn call_anew(&self, peer: PeerId) -> Result<(), Error> {
+        if self.status(peer)?.is_some_and(|it| it.tries > 0) {
             let _ = self
                 .handle
                 .with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now))?;
@@ -338,15 +363,28 @@ mod tests {
     }
 
     #[test]
+    fn a_way_to_a_host_that_there_was_none_to_is_news_once() {
+        let [host, other] = [1, 2].map(|n| IpAddr::from([192, 0, 2, n]));
+        let mut routes = Routes::default();
+        assert!(!routes.has_way(&peer(1), host), "there was always one");
+        routes.without.insert(peer(1), host);
+        assert!(routes.has_way(&peer(1), host));
+        assert!(!routes.has_way(&peer(1), host));
+        routes.without.insert(peer(1), host);
+        assert!(!routes.has_way(&peer(1), other), "it is elsewhere");
+    }
+
+    #[test]
     fn whoever_is_gone_is_forgotten() {
         let mut routes = Routes::default();
         let host = IpAddr::from([192, 0, 2, 1]);
         routes.note(peer(1), host, host);
+        routes.without.insert(peer(1), host);
         routes.turn(&Reachable {
             connected: vec![peer(2)],
             others: vec![peer(3)],
         });
-        assert!(routes.of.is_empty());
+        assert!(routes.of.is_empty() && routes.without.is_empty());
     }
 
     #[test]

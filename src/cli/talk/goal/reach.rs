@@ -141,6 +141,20 @@ impl Reach {
         self.reports.of_all(&self.addresses, tried, now)
     }
 
+    /// Why nothing gets to any of the addresses, if that is news: it is told once while nobody has answered.
+    pub(super) fn barred(&mut self, now: Instant) -> Option<(SocketAddr, Barrier)> {
+        let (address, barrier) = self.reported(now)?;
+        let barrier = barrier?;
+        (!core::mem::replace(&mut self.reports.is_told, true)).then_some((address, barrier))
+    }
+
+    /// This machine has a way again. Whether that is news.
+    pub(super) fn on_way_again(&mut self) -> bool {
+        let was_told = self.reports.is_told;
+        self.reports = Reports::default();
+        was_told && self.state == Stage::Trying
+    }
+
     pub(super) fn on_resolved(
         &mut self,
         found: Result<Vec<SocketAddr>, ResolveError>,

@@ -30,13 +30,15 @@ pub(in crate::cli::talk) struct Reports {
     closed: BTreeSet<SocketAddr>,
     /// Those to which nothing gets, and when that was said last.
     barred: BTreeMap<SocketAddr, (Barrier, Instant)>,
+    /// Whether it is known to people that nothing gets anywhere.
+    pub(super) is_told: bool,
 }
 
 impl Reports {
     /// Whether it is news that a port is closed.
     pub(super) fn note(&mut self, address: SocketAddr, kind: IcmpKind, now: Instant) -> bool {
         if self.closed.len() + self.barred.len() >= MAX_REPORTED {
-            *self = Self::default();
+            (self.closed, self.barred) = Default::default();
         }
         if let Some(barrier) = Barrier::of(kind) {
             self.barred.insert(address, (barrier, now));

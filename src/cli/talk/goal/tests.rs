@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::cli::Barrier;
 use crate::cli::talk::goal::again::Again;
 use crate::cli::talk::goal::reach::MAX_KNOWN;
 use crate::cli::talk::goal::reports::Reports;
@@ -418,7 +417,7 @@ fn where_nothing_gets_that_is_told_for_as_long_as_another_try_would_bring_it_aga
         (IcmpKind::Prohibited, Some(Barrier::Firewall)),
         (IcmpKind::HostUnreachable, Some(Barrier::NoWay)),
     ] {
-        assert_eq!(goal.on_icmp(&said_of(1, kind), now), None);
+        goal.on_icmp(&said_of(1, kind), now);
         assert_eq!(barrier(&goal, now), wanted, "{kind:?}");
     }
     let after = |seconds| now + Duration::from_secs(seconds);
@@ -428,6 +427,28 @@ fn where_nothing_gets_that_is_told_for_as_long_as_another_try_would_bring_it_aga
     goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), after(90));
     assert_eq!(barrier(&goal, after(150)), Some(Barrier::NoWay));
     assert_eq!(barrier(&goal, after(151)), None);
+}
+
+/// Whoever called again and again from a machine without a network was told nothing of that.
+#[test]
+fn that_nothing_gets_anywhere_is_news_once_until_there_is_a_way_again_or_an_answer() {
+    let bob = PeerId::new([1; 32]);
+    let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, all_found(&[1, 2])).unwrap();
+    let there = found(1).unwrap()[0];
+    let news = Some((bob, there, Some(Barrier::NoWay)));
+    let tries = |goal: &mut Goal| {
+        [1, 2, 1, 2].map(|last| goal.on_icmp(&said_of(last, IcmpKind::NetUnreachable), now))
+    };
+    assert_eq!(tries(&mut goal), [None, news, None, None]);
+    assert!(goal.on_way_again(&bob));
+    assert!(!goal.on_way_again(&bob), "once");
+    assert_eq!(tries(&mut goal), [None, news, None, None]);
+    goal.on_established(&bob, now);
+    assert!(!goal.on_way_again(&bob), "nobody waits for it");
+    assert_eq!(tries(&mut goal), [None; 4]);
+    goal.on_closed(&bob, CloseReason::Goodbye, now);
+    assert_eq!(tries(&mut goal), [news, None, None, None]);
 }
 
 #[test]
