@@ -86,7 +86,8 @@ impl Network {
     /// Calls the peer.
     ///
     /// # Errors
-    /// SC16 if it has shown a newer version than ours; SC05 if it is no peer, so that no time would bring an answer.
+    /// SC16 if it has shown a newer version than ours; SC05 if it is no peer, or SC27 if no address of it is known, so that no
+    /// time would bring an answer.
     pub(super) fn call(
         &self,
         id: PeerId,
@@ -111,6 +112,12 @@ impl Network {
             Err(ApiMisuse::UnknownPeer) => Err(Error::NoSuchPeer {
                 name: peer.label.clone(),
             }),
+            Err(ApiMisuse::NoAddress) => Err(Error::NoAddress {
+                peer: peer.clone(),
+                key: id,
+                runs: false,
+            }),
+            // Who is revoked meanwhile ends this at the next look at known-peers.
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -224,6 +231,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::chat::Messenger;
+    use crate::cli::talk::profile::tests::{network, who_knows};
     use crate::crypto::StaticSecret;
     use crate::id::Timestamp;
     use crate::net::{Clock, Driver, Handle, Socket, os_rng, seed};
@@ -232,6 +240,20 @@ pub(super) mod tests {
 
     /// Against hanging only.
     const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn whoever_has_no_address_is_not_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let bob = PeerId::new([2; 32]);
+        let context = who_knows(home.path(), &format!("bob {}\n", key_text(&bob)));
+        let peer = Peer {
+            label: "bob".into(),
+            saved: true,
+        };
+        let called = network(&context).call(bob, &peer, &[], |_| ());
+        let told = called.unwrap_err().report();
+        assert_eq!(told.code, "SC27");
+    }
 
     /// Bob, on this machine, who gives a receipt for the first message that he gets and for no other.
     pub(in crate::cli::talk) struct Bob {
