@@ -11,6 +11,7 @@ mod history;
 mod keep;
 mod keys;
 mod logs;
+mod looking;
 mod memory;
 mod one;
 mod orders;

@@ -12,7 +12,8 @@ use thiserror::Error;
 use super::Archive;
 use super::change::damaged;
 use super::keys::Table;
-use super::search::{Entry, Filter, Matches, Place, Position, Span, Way};
+use super::looking::Looking;
+use super::search::{Entry, Filter, Place, Position, Span, Way};
 use super::trouble::Fault;
 use super::view::View;
 use crate::chat::LogId;
@@ -23,6 +24,9 @@ use crate::time::UnixTime;
 /// So many messages that lie ahead are remembered where they are, some 150 bytes each. Beyond them every message
 /// is opened once more.
 const AHEAD: usize = 100_000;
+
+/// How much is opened at a time for somebody who has other things to do: some two hundred short messages, a millisecond.
+const PORTION: usize = 256 << 10;
 
 /// How far somebody has come who looks through messages: a text for whoever goes on later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,13 @@ pub struct Search {
     /// How many come behind that.
     beyond: usize,
     unreadable: u64,
+    /// Who looks for that, some messages at a time, and how many bytes of them.
+    looking: Option<Looking>,
+    portion: usize,
+    /// Whether it is not asked what came since.
+    is_of_now: bool,
+    /// A page that is taken, while it is looked for what came since.
+    held: Option<Page>,
 }
 
 impl fmt::Debug for Search {
@@ -119,7 +130,25 @@ impl Search {
             ahead: VecDeque::new(),
             beyond: 0,
             unreadable: 0,
+            looking: None,
+            portion: PORTION,
+            is_of_now: false,
+            held: None,
         }
+    }
+
+    /// Does not look once more, at the end, for what came since it began. From the newest back it never does.
+    #[must_use]
+    pub const fn of_now(mut self) -> Self {
+        self.is_of_now = true;
+        self
+    }
+
+    /// Opens one message in each step.
+    #[cfg(test)]
+    pub(super) const fn slowly_for_testing_only(mut self) -> Self {
+        self.portion = 1;
+        self
     }
 
     /// Whether it goes on there, so that what it remembers is what is asked for.
@@ -145,7 +174,7 @@ impl Search {
             }
             match self.take(view, most, bytes)? {
                 // What came since it looked lies behind the last that it remembers.
-                Some(page) if self.way == Way::On && page.more == 0 => {
+                Some(page) if self.is_at_end(&page) => {
                     self.look(view)?;
                     Ok(self.with_rest(page))
                 }
@@ -154,14 +183,55 @@ impl Search {
                 None => self.look_and_take(view, most, bytes),
             }
         });
+        let made_room = archive.made_room(self.filter.contact);
+        self.settled(page).map(|page| Page { made_room, ..page })
+    }
+
+    /// As [`Search::page`], for somebody who has other things to do meanwhile: none if it is not there yet, after as
+    /// many messages were opened as take a millisecond or few. What comes, goes or moves on in between may be missing from it.
+    ///
+    /// # Errors
+    /// `Io`, `Store`.
+    pub fn step(
+        &mut self,
+        archive: &Archive,
+        most: usize,
+        bytes: usize,
+    ) -> Result<Option<Page>, error::Error> {
+        let page = archive.read(|view| {
+            let looks = self.ahead.is_empty() || self.held.is_some();
+            if looks && !self.look_on(view, self.portion)? {
+                return Ok(None);
+            }
+            if let Some(page) = self.held.take() {
+                return Ok(Some(self.with_rest(page)));
+            }
+            match self.take(view, most, bytes)? {
+                Some(page) if self.is_at_end(&page) && !looks => {
+                    self.held = Some(page);
+                    Ok(None)
+                }
+                Some(page) => Ok(Some(page)),
+                None => self.look_and_take(view, most, bytes).map(Some),
+            }
+        });
+        let made_room = archive.made_room(self.filter.contact);
+        let page = self.settled(page)?;
+        Ok(page.map(|page| Page { made_room, ..page }))
+    }
+
+    /// Whether something may have come behind the last that is known.
+    fn is_at_end(&self, page: &Page) -> bool {
+        self.way == Way::On && page.more == 0 && !self.is_of_now
+    }
+
+    fn settled<T>(&mut self, page: Result<T, error::Error>) -> Result<T, error::Error> {
         if page.is_err() {
             // It has come no further than before: what was taken out is still to come.
             self.ahead.clear();
+            self.looking = None;
         }
-        page.map(|page| Page {
-            made_room: archive.made_room(self.filter.contact),
-            ..page
-        })
+        page
     }
 
     fn look_and_take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Page, Fault> {
@@ -171,15 +241,25 @@ impl Search {
     }
 
     fn look(&mut self, view: &View<'_>) -> Result<(), Fault> {
+        self.looking = None;
+        self.look_on(view, usize::MAX).map(|_| ())
+    }
+
+    /// Looks for what comes next at so many bytes of messages. Whether that is known now.
+    fn look_on(&mut self, view: &View<'_>, portion: usize) -> Result<bool, Fault> {
         let span = Span {
             way: self.way,
             from: self.cursor.as_ref().map(|it| &it.0),
         };
-        let found = Matches::find(view, &self.filter, &span, AHEAD)?;
+        let looking = self.looking.get_or_insert_default();
+        if !looking.go_on(view, &self.filter, &span, (AHEAD, portion))? {
+            return Ok(false);
+        }
+        let found = self.looking.take().unwrap_or_default().found;
         self.beyond = found.count - found.places.len();
         self.unreadable = found.unreadable;
         self.ahead = found.places.into();
-        Ok(())
+        Ok(true)
     }
 
     /// The next page of what is remembered; none if some of it is gone.

@@ -246,19 +246,9 @@ pub(super) fn for_each_log(
 pub(super) fn for_each(
     view: &View<'_>,
     table: Table,
-    show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
-) -> Result<(), Fault> {
-    for_each_of(view, table, None, show)
-}
-
-/// As [`for_each`], of the rows about one contact, or all.
-pub(super) fn for_each_of(
-    view: &View<'_>,
-    table: Table,
-    contact: Option<ContactId>,
     mut show: impl FnMut(&[u8], Option<Zeroizing<Vec<u8>>>),
 ) -> Result<(), Fault> {
-    for row in view.rows_of(table, contact)? {
+    for row in view.rows_of(table, None)? {
         let row = row?;
         show(row.name(), row.open(view));
     }

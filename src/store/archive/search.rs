@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use super::Archive;
 use super::change::{damaged, span};
 use super::keys::{TAG_LEN, Table};
+use super::looking::Looking;
 use super::record::{Record, Standing};
-use super::restore::for_each_of;
 use super::trouble::Fault;
 use super::view::View;
 use crate::chat::{ContactId, Kind, LogId, MessageRef, Name};
@@ -193,7 +193,7 @@ pub(super) struct Span<'a> {
 }
 
 impl Span<'_> {
-    fn is_ahead(&self, position: &Position) -> bool {
+    pub(super) fn is_ahead(&self, position: &Position) -> bool {
         self.from.is_none_or(|from| match self.way {
             Way::Back => position < from,
             Way::On => position > from,
@@ -250,22 +250,9 @@ impl Matches {
         span: &Span<'_>,
         most: usize,
     ) -> Result<Self, Fault> {
-        let words = filter.words.as_deref().map(Words::new);
-        let mut found = Self::default();
-        for table in MESSAGES {
-            for_each_of(view, table, filter.contact, |row, text| {
-                let Some(record) = text.as_deref().and_then(|text| Record::view(text)) else {
-                    found.unreadable += 1;
-                    return;
-                };
-                let place = Place::of(&record, table, row);
-                if span.is_ahead(&place.position) && filter.admits(&record, words.as_ref()) {
-                    found.add(place, span.way, most);
-                }
-            })?;
-        }
-        found.trim(span.way, most);
-        Ok(found)
+        let mut looking = Looking::default();
+        looking.go_on(view, filter, span, (most, usize::MAX))?;
+        Ok(looking.found)
     }
 
     /// At most twice as many are held as are wanted, and one.
@@ -277,7 +264,7 @@ impl Matches {
         }
     }
 
-    fn trim(&mut self, way: Way, most: usize) {
+    pub(super) fn trim(&mut self, way: Way, most: usize) {
         self.places.sort_unstable_by_key(|it| it.position);
         let surplus = self.places.len().saturating_sub(most);
         match way {

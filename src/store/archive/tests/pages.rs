@@ -102,6 +102,115 @@ fn pages_are_all_there_is_either_way_whether_somebody_remembers_or_not() {
     assert_eq!(page.unwrap(), Page::default());
 }
 
+/// The next page, and how many steps it took.
+fn in_steps(search: &mut Search, archive: &Archive, most: usize) -> (Page, usize) {
+    let mut steps = 1;
+    loop {
+        if let Some(page) = search.step(archive, most, 999).unwrap() {
+            return (page, steps);
+        }
+        steps += 1;
+    }
+}
+
+#[test]
+fn what_is_looked_for_in_steps_is_found_as_at_once() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    for (way, words) in [Way::On, Way::Back]
+        .map(|way| [(way, "3"), (way, "x")])
+        .concat()
+    {
+        let filter = Filter {
+            words: Some(words.to_owned()),
+            ..Filter::default()
+        };
+        let begin = || Search::new(filter.clone(), way, None);
+        let (mut at_once, mut search) = (begin(), begin().slowly_for_testing_only());
+        let mut taken = Vec::new();
+        loop {
+            let page = at_once.page(&archive, 6, 999).unwrap();
+            let (stepped, steps) = in_steps(&mut search, &archive, 6);
+            assert_eq!(stepped, page, "{way:?}");
+            taken.push(steps);
+            if page.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(taken[0], 41, "one message in each, and none");
+    }
+}
+
+/// What moves from a table that was gone through to one that was not was found twice, and the other way round not at all.
+#[test]
+fn what_moves_on_while_somebody_looks_in_steps_is_neither_missed_nor_found_twice() {
+    let texts = |numbers: core::ops::Range<u64>| numbers.map(|at| format!("{at:02}"));
+    // What has moved is not on the first page, where it would be seen that it lies elsewhere.
+    let looked_at: fn(u64) -> u64 = |step| step;
+    let ahead: fn(u64) -> u64 = |step| 39 - step;
+    for (way, moves, first) in [(Way::Back, looked_at, 30..40), (Way::On, ahead, 0..10)] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        for (sequence, text) in (0..).zip(texts(0..40)) {
+            let message = outgoing(name(5, sequence), &text);
+            let queue = |it: &mut Change<'_>| it.queue(contact(7), &message);
+            archive.change(NOW, queue).unwrap();
+        }
+        let mut search = Search::new(Filter::default(), way, None).slowly_for_testing_only();
+        for step in 0..20 {
+            assert_eq!(search.step(&archive, 10, 999).unwrap(), None);
+            let name = name(5, moves(step));
+            let settle = |it: &mut Change<'_>| it.settle(contact(7), name, State::Delivered);
+            archive.change(NOW, settle).unwrap();
+        }
+        let (page, _) = in_steps(&mut search, &archive, 10);
+        let first: Vec<String> = texts(first).collect();
+        assert_eq!((texts_of(&page), page.more), (first, 30), "{way:?}");
+        let (rest, _) = in_steps(&mut search, &archive, 99);
+        assert_eq!((rest.entries.len(), rest.more), (30, 0), "{way:?}");
+    }
+}
+
+#[test]
+fn what_came_while_somebody_looks_in_steps_is_said_to_be_there_unless_it_is_not_asked_for() {
+    for is_of_now in [false, true] {
+        let place = Place::new();
+        let (mut archive, _) = place.open(Keep::Forever);
+        forty(&mut archive);
+        let search = Search::new(Filter::default(), Way::On, None).slowly_for_testing_only();
+        let mut search = if is_of_now { search.of_now() } else { search };
+        in_steps(&mut search, &archive, 20);
+        let late = UnixTime(NOW.0 + 40 * 120_000);
+        let message = incoming(name(1, 40), "40");
+        let came = archive.change(late, |it| it.receive(contact(7), &message));
+        came.unwrap();
+        let (page, steps) = in_steps(&mut search, &archive, 20);
+        let (more, looked) = if is_of_now { (0, 1) } else { (1, 43) };
+        assert_eq!((page.entries.len(), page.more, steps), (20, more, looked));
+        if !is_of_now {
+            assert_eq!(texts_of(&in_steps(&mut search, &archive, 20).0), ["40"]);
+        }
+    }
+}
+
+#[test]
+fn what_an_error_stopped_is_shown_by_the_next_step() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let mut search = Search::new(Filter::default(), Way::Back, None).slowly_for_testing_only();
+    let mut texts = texts_of(&in_steps(&mut search, &archive, 7).0);
+    let (row, sealed) = sealed(&archive, 20);
+    put(&archive, &row, &sealed[1..]);
+    assert!(search.step(&archive, 40, 999).is_err());
+    put(&archive, &row, &sealed);
+    texts.extend(texts_of(&in_steps(&mut search, &archive, 40).0));
+    texts.sort();
+    let all: Vec<String> = (0..40).map(|at| format!("{at:02}")).collect();
+    assert_eq!(texts, all);
+}
+
 /// All were written down at one moment, and what has its receipt moves to another table.
 #[test]
 fn what_moves_goes_or_comes_while_somebody_looks_through_is_neither_missed_nor_seen_twice() {
