@@ -87,6 +87,7 @@ impl Conversation {
 
     /// Tells at the end what has not arrived. A pipe ends with an error then.
     pub(super) fn last_words(&mut self, end: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+        self.finish_looks(&end);
         self.take_last_receipts();
         self.answer_left();
         self.answer_unread();

@@ -60,7 +60,7 @@ impl Export {
         };
         let mut export = Self {
             file: Written::begin(path)?,
-            search: Search::new(filter, Way::On, None),
+            search: Search::new(filter, Way::On, None).of_now(),
             peer,
             label,
             made_room: 0,
@@ -91,7 +91,9 @@ impl Export {
 
     fn write_page(&mut self, archive: &Archive) -> Result<Progress, Error> {
         let most = self.left.map_or(PAGE, |left| left.min(PAGE));
-        let page = self.search.page(archive, most, PAGE_BYTES)?;
+        let Some(page) = self.search.step(archive, most, PAGE_BYTES)? else {
+            return Ok(Progress::Goes);
+        };
         for entry in &page.entries {
             self.file.add(&written(entry, self.label.clone()))?;
             self.messages += 1;

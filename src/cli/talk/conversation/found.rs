@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::calendar::Stamp;
 use crate::chat::MessageRef;
+use crate::cli::When;
 use crate::cli::history::{Limits, NO_ROOM, search_command, transcript};
 use crate::cli::talk::conversation::Conversation;
-use crate::cli::{Error, When};
+use crate::cli::talk::conversation::looks::{Look, Whose};
 use crate::commands::Wanted;
 use crate::id::PeerId;
 use crate::store::{Entry, Filter, Page, Search, Way};
@@ -22,6 +23,15 @@ const MOST_LINES: usize = 6;
 /// Messages on either side that are shown around one of them, and their bytes.
 const MOST_AROUND: usize = 50;
 const MOST_AROUND_BYTES: usize = 128 << 10;
+
+/// What a person looks for.
+#[derive(Debug)]
+pub(super) struct Sought {
+    words: String,
+    with: Option<PeerId>,
+    /// Not older than this.
+    within: Option<Duration>,
+}
 
 impl Conversation {
     /// Looks in what is kept, for a person in lines.
@@ -45,18 +55,37 @@ impl Conversation {
 
     /// Looks in what is kept, as `history search` does. That it cannot is told and ends nothing.
     pub(super) fn search(&mut self, words: String, with: Option<PeerId>, within: Option<Duration>) {
-        let page = match self.found(words.clone(), with, within) {
-            Ok(page) => page,
-            Err(error) => return self.complain(&error),
+        if let Err(error) = self.profile.journal.catch_up() {
+            return self.complain(&error.into());
+        }
+        let search = self.search_in_all(words.clone(), with, within);
+        let sought = Sought {
+            words,
+            with,
+            within,
         };
-        let sum = summary(&page, &self.search_of_all(&words, with, within));
+        let (most, bytes) = (MOST_FOUND, MOST_FOUND_BYTES);
+        let whose = Whose::Person(sought);
+        self.look(Look {
+            search,
+            most,
+            bytes,
+            whose,
+        });
+    }
+
+    /// Shows a person what was found.
+    pub(super) fn tell_found(&mut self, sought: &Sought, page: &Page) {
+        let words = &sought.words;
+        let all = self.search_of_all(words, sought.with, sought.within);
+        let sum = summary(page, &all);
         let now = Stamp::local(self.clock.unix_time());
         let told = |it: &Entry| transcript(it, self.label(&it.contact.peer()), &now);
         if self.face.is_screen() {
             let hit = |it: &Entry| Hit {
                 which: it.which(),
                 at: it.at,
-                lines: excerpt(&told(it), &words),
+                lines: excerpt(&told(it), words),
             };
             let hits = page.entries.iter().rev().map(hit).collect();
             return self.face.show(Told::Found { hits, sum });
@@ -68,13 +97,12 @@ impl Conversation {
         }
     }
 
-    fn found(
-        &mut self,
+    fn search_in_all(
+        &self,
         words: String,
         with: Option<PeerId>,
         within: Option<Duration>,
-    ) -> Result<Page, Error> {
-        self.profile.journal.catch_up()?;
+    ) -> Search {
         let now = self.clock.unix_time();
         let ago = |within: Duration| u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let filter = Filter {
@@ -83,9 +111,7 @@ impl Conversation {
             before: None,
             words: Some(words),
         };
-        let archive = self.profile.journal.archive();
-        let mut search = Search::new(filter, Way::Back, None);
-        Ok(search.page(archive, MOST_FOUND, MOST_FOUND_BYTES)?)
+        Search::new(filter, Way::Back, None)
     }
 
     /// Shows a message that was found among its neighbours.

@@ -7,10 +7,11 @@ use crate::cli::Error;
 use crate::cli::history::{Record, begins_with};
 use crate::cli::json::parse_message_id;
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::looks::{Look, Whose};
 use crate::cli::talk::conversation::recalled::why_it_stays;
-use crate::cli::talk::conversation::requests::value;
+use crate::cli::talk::conversation::requests::{Asked, value};
 use crate::cli::talk::request::{Direction, HistoryDelete, HistoryFind, HistoryPurge};
-use crate::store::{Counted, Cursor, Deletion, Filter, Search, Way};
+use crate::store::{Counted, Cursor, Deletion, Filter, Page, Search, Way};
 use crate::text::{Safe, safe_line};
 use crate::time::UnixTime;
 
@@ -19,12 +20,36 @@ const PAGE: usize = 10_000;
 /// And their bytes; one comes in any case.
 const PAGE_BYTES: usize = 8 << 20;
 
+/// What a program waits for.
+#[derive(Debug)]
+pub(super) struct Find {
+    pub(super) asked: Asked,
+    oldest_first: bool,
+}
+
 impl Conversation {
-    pub(super) fn history_find(&mut self, find: &HistoryFind) -> Result<Value, Error> {
+    /// Looks for what a program asks for, which is answered once it is found.
+    pub(super) fn history_find(&mut self, asked: Asked, find: &HistoryFind) {
+        match self.begin_to_find(find) {
+            Ok(search) => self.look(Look {
+                search,
+                most: find.most.map_or(PAGE, |most| most.get().min(PAGE)),
+                bytes: PAGE_BYTES,
+                whose: Whose::Program(Find {
+                    asked,
+                    oldest_first: find.oldest_first,
+                }),
+            }),
+            Err(error) => self.answer(&asked, Err(error)),
+        }
+    }
+
+    fn begin_to_find(&mut self, find: &HistoryFind) -> Result<Search, Error> {
         self.profile.journal.catch_up()?;
-        let mut search = self.take_search(find)?;
-        let most = find.most.map_or(PAGE, |most| most.get().min(PAGE));
-        let page = search.page(self.profile.journal.archive(), most, PAGE_BYTES)?;
+        self.take_search(find)
+    }
+
+    pub(super) fn answer_found(&mut self, find: &Find, search: Search, page: &Page) {
         let entries = page.entries.iter();
         let records = entries.map(|it| value(&Record::of(it, self.label(&it.contact.peer()))));
         let rest = if find.oldest_first { "newer" } else { "older" };
@@ -38,7 +63,7 @@ impl Conversation {
             fields.insert("cursor".to_owned(), json!(cursor.to_string()));
             self.state.searches.keep(search, self.clock.now());
         }
-        Ok(answer)
+        self.answer(&find.asked, Ok(answer));
     }
 
     /// The search that is asked for: the one of the page before, if it goes on there.

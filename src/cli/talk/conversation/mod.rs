@@ -4,7 +4,7 @@
 //! 0. make sure that the store is still the file of its name,
 //! 1. write down the messages that the core brings, and tell what it tells,
 //! 2. take what the user typed, as long as the outbox takes it; write down what is to be said, and say
-//!    it; write a page of what is exported,
+//!    it; write a page of what is exported, and look on for what is sought,
 //! 3. twice a second look whether known-peers changed, and what has waited for long, and write down what
 //!    has been shown and told, if 5 does not come to it,
 //! 4. ask whether it is time to stop,
@@ -25,6 +25,7 @@ mod guests;
 mod hearing;
 mod kept;
 mod link;
+mod looks;
 mod messages;
 mod moving;
 mod names;
@@ -63,6 +64,7 @@ use crate::cli::talk::conversation::comparing::{Comparing, Differed};
 use crate::cli::talk::conversation::deliveries::Wait;
 use crate::cli::talk::conversation::exporting::Export;
 use crate::cli::talk::conversation::link::Link;
+use crate::cli::talk::conversation::looks::Look;
 use crate::cli::talk::conversation::moving::Routes;
 use crate::cli::talk::conversation::news::News;
 use crate::cli::talk::conversation::pending::Pending;
@@ -227,6 +229,8 @@ pub(in crate::cli::talk) struct State {
     waits: Vec<Wait>,
     /// What programs look through page by page.
     searches: Searches,
+    /// What is looked for, one after the other.
+    looks: VecDeque<Look>,
     /// What is being written into files, one after the other.
     exports: VecDeque<Export>,
     /// How much was said with whom.
@@ -355,7 +359,7 @@ impl Conversation {
                 Turn::Took(lines) => lines,
             };
             has_more |= taken == MAX_LINES;
-            has_more |= self.write_on();
+            has_more |= self.write_on() | self.look_on();
             if let Some(end) = self.look_around()? {
                 return Ok(end);
             }

@@ -171,6 +171,7 @@ impl Conversation {
                     self.tell_callers(&asked);
                 }
             }
+            Call::HistoryFind(find) => self.history_find(asked, &find),
             Call::Hello
             | Call::Accept(_)
             | Call::Reject(_)
@@ -187,7 +188,6 @@ impl Conversation {
             | Call::PeersRemove(_)
             | Call::Reload(_)
             | Call::Confirm(_)
-            | Call::HistoryFind(_)
             | Call::HistoryPurge(_)
             | Call::HistoryDelete(_) => {
                 let done = self.do_confirmed(call);
@@ -296,11 +296,14 @@ impl Conversation {
             }
             Call::Reload(reload) => self.reload(&reload).map(|()| json!({})),
             Call::Confirm(confirm) => self.confirm(&confirm),
-            Call::HistoryFind(find) => self.history_find(&find),
             Call::HistoryPurge(purge) => self.history_purge(&purge),
             Call::HistoryDelete(delete) => self.history_delete(&delete),
-            // Those have answered already.
-            Call::Send(_) | Call::Ping(_) | Call::Subscribe(_) | Call::Quit => Ok(json!({})),
+            // Those have answered already, or will.
+            Call::Send(_)
+            | Call::Ping(_)
+            | Call::Subscribe(_)
+            | Call::HistoryFind(_)
+            | Call::Quit => Ok(json!({})),
         }
     }
 

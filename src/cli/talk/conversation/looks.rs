@@ -1,0 +1,171 @@
+//! What somebody looks for in what is kept: at some messages in each turn of the loop, so that nobody else waits for it.
+
+use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::found::Sought;
+use crate::cli::talk::conversation::kept::Find;
+use crate::cli::talk::conversation::requests::ABOUT_TO_END;
+use crate::cli::{Error, ExitCode};
+use crate::store::{Page, Search};
+
+/// Who looks at one time. What is asked for beyond them is looked for at once.
+const MOST: usize = 64;
+
+/// Somebody looks.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) search: Search,
+    /// Messages that are wanted at most, and their bytes.
+    pub(super) most: usize,
+    pub(super) bytes: usize,
+    pub(super) whose: Whose,
+}
+
+/// Who it is.
+#[derive(Debug)]
+pub(super) enum Whose {
+    Person(Sought),
+    Program(Find),
+}
+
+impl Conversation {
+    /// Begins to look, and has found what there is among few messages; [`Conversation::look_on`] goes on.
+    pub(super) fn look(&mut self, look: Look) {
+        let looks = &mut self.state.looks;
+        let is_alone = looks.is_empty();
+        looks.push_back(look);
+        if is_alone {
+            self.look_on();
+        }
+        while self.state.looks.len() > MOST {
+            self.look_on();
+        }
+    }
+
+    /// Goes on with the first of those who look. Whether there is more to do.
+    pub(super) fn look_on(&mut self) -> bool {
+        let Some(mut look) = self.state.looks.pop_front() else {
+            return false;
+        };
+        let archive = self.profile.journal.archive();
+        match look.search.step(archive, look.most, look.bytes) {
+            Ok(None) => self.state.looks.push_front(look),
+            Ok(Some(page)) => self.on_looked(look, &page),
+            Err(error) => self.on_not_looked(look.whose, error.into()),
+        }
+        !self.state.looks.is_empty()
+    }
+
+    fn on_looked(&mut self, look: Look, page: &Page) {
+        match look.whose {
+            Whose::Person(sought) => self.tell_found(&sought, page),
+            Whose::Program(find) => self.answer_found(&find, look.search, page),
+        }
+    }
+
+    fn on_not_looked(&mut self, whose: Whose, error: Error) {
+        match whose {
+            Whose::Person(_) => self.complain(&error),
+            Whose::Program(find) => self.answer(&find.asked, Err(error)),
+        }
+    }
+
+    /// The end has come: what was asked for before it is looked for to its end, unless a signal ends the program. Nobody sees
+    /// a screen any more.
+    pub(super) fn finish_looks(&mut self, end: &Result<ExitCode, Error>) {
+        use ExitCode::{HungUp, Interrupted, Terminated};
+        let is_at_once = matches!(end, Ok(HungUp | Interrupted | Terminated));
+        for look in core::mem::take(&mut self.state.looks) {
+            let is_seen = matches!(look.whose, Whose::Program(_)) || !self.face.is_screen();
+            if is_seen && !is_at_once {
+                self.state.looks.push_back(look);
+            } else if let Whose::Program(find) = look.whose {
+                let reason = ABOUT_TO_END.into();
+                self.answer(&find.asked, Err(Error::BadRequest { reason }));
+            }
+        }
+        while self.look_on() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Incoming;
+    use crate::cli::talk::conversation::Typist;
+    use crate::cli::talk::conversation::requests::Asked;
+    use crate::cli::talk::goal::Goal;
+    use crate::cli::talk::journal::tests::incoming;
+    use crate::cli::talk::profile::tests::{context, conversation};
+    use crate::cli::talk::request::HistoryFind;
+    use crate::id::PeerId;
+    use crate::store::Keep;
+
+    const BOB: PeerId = PeerId::new([2; 32]);
+
+    /// More than are looked at in a turn of the loop.
+    fn with_many_messages(home: &std::path::Path) -> Conversation {
+        let mut context = context(home);
+        context.config.keep = Keep::Forever;
+        let mut talk = conversation(&context, Typist::Pipe, Goal::Listen { once: None });
+        let messages: Vec<Incoming> = (0..2_500).map(incoming).collect();
+        let messages = messages.iter().map(|message| (BOB.into(), message));
+        talk.profile.journal.receive(messages).unwrap();
+        talk
+    }
+
+    fn told(talk: &mut Conversation) -> Vec<String> {
+        let told = core::mem::take(&mut talk.state.told_to_people_for_testing_only);
+        told.iter().map(ToString::to_string).collect()
+    }
+
+    /// The loop did nothing else until all were opened.
+    #[test]
+    fn a_search_through_many_messages_leaves_the_loop_to_others_in_between() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        talk.search("nothing has this".to_owned(), None, None);
+        talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
+        let mut turns = 0;
+        let words = loop {
+            assert!(talk.look_on(), "a program waits for its turn");
+            turns += 1;
+            if let Some(words) = told(&mut talk).first() {
+                break words.clone();
+            }
+        };
+        assert!(turns > 5, "{turns}");
+        let found = "nothing of what is kept has that in it";
+        assert!(words.starts_with(found), "{words}");
+        assert!(talk.look_on(), "a program still waits");
+        talk.finish_looks(&Ok(ExitCode::Done));
+        assert!(!talk.look_on());
+    }
+
+    #[test]
+    fn a_signal_waits_for_no_search_and_another_end_does() {
+        for (end, has_told) in [(ExitCode::Terminated, false), (ExitCode::Done, true)] {
+            let home = tempfile::tempdir().unwrap();
+            let mut talk = with_many_messages(home.path());
+            talk.search("nothing has this".to_owned(), None, None);
+            talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
+            talk.finish_looks(&Ok(end));
+            assert!(talk.state.looks.is_empty());
+            assert_eq!(!told(&mut talk).is_empty(), has_told);
+        }
+    }
+
+    #[test]
+    fn of_too_many_who_look_the_first_are_done_with_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        for _ in 0..=MOST {
+            talk.search("hi".to_owned(), Some(BOB), None);
+        }
+        assert_eq!(talk.state.looks.len(), MOST);
+        let told = told(&mut talk);
+        assert!(
+            told.last().unwrap().starts_with("the newest 200"),
+            "{told:?}"
+        );
+    }
+}
