@@ -1,6 +1,6 @@
 //! One process per identity: two would use each other's counters and lose messages.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
@@ -8,6 +8,9 @@ use super::atomic::create_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
 use super::permissions::{Access, check_file};
+
+/// No lock has more in it: a process number and a break.
+const MAX_LEN: u64 = 16;
 
 /// Holds an identity for this process until it is dropped or the process ends, however it ends.
 ///
@@ -121,9 +124,20 @@ fn open_checked(
     let fail = |error| fail(path, Operation::Lock, error);
     let file = options.open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
-    let checked = check_file(path, &metadata, Access::Owner);
-    checked.map_err(|error| error.during(Operation::Lock))?;
+    check_lock(path, &metadata)?;
     Ok(file)
+}
+
+/// Whether it is a lock and nothing else of ours: a hard link could lead to a secret key as well.
+fn check_lock(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    let checked = check_file(path, metadata, Access::Owner);
+    checked.map_err(|error| error.during(Operation::Lock))?;
+    if metadata.len() > MAX_LEN {
+        let reason = "it is no lock: there is something else in it";
+        let kind = ErrorKind::Malformed { reason };
+        return Err(Error::new(path, Operation::Lock, kind));
+    }
+    Ok(())
 }
 
 /// Looks whether what is there, if anything is, is a lock of ours; false if nothing is.
@@ -131,12 +145,11 @@ fn open_checked(
 /// # Errors
 /// `Malformed` if it is no file, such as a link; `WrongOwner`; `UnsafePermissions` if others could hold it; `Io`.
 pub(super) fn check(path: &Path) -> Result<bool, Error> {
-    let checked = match fs::symlink_metadata(path) {
-        Ok(metadata) => check_file(path, &metadata, Access::Owner).map(|()| true),
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => check_lock(path, &metadata).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::io(path, Operation::Lock, error)),
-    };
-    checked.map_err(|error| error.during(Operation::Lock))
+    }
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -147,7 +160,7 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 
 fn holder(file: File) -> Option<u32> {
     let mut text = String::new();
-    file.take(16).read_to_string(&mut text).ok()?;
+    file.take(MAX_LEN).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
 
@@ -227,7 +240,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("a.lock");
         drop(open(&path).unwrap());
-        fs::write(&path, "4294967296 and more garbage\n").unwrap();
+        fs::write(&path, "4294967296 or so").unwrap();
         let lock = IdentityLock::acquire(&path).unwrap();
         // Windows lets nobody read what is locked, its own process included.
         let readable = fs::read_to_string(&path).ok();
@@ -238,18 +251,21 @@ mod tests {
         drop(lock);
     }
 
-    /// A link that somebody else had laid emptied the secret key beside it, whatever the command was.
+    /// A link that somebody else had laid emptied the secret key beside it, whatever the command was: a hard one, too.
     #[cfg(unix)]
     #[test]
     fn what_is_no_lock_is_not_emptied() {
         let home = tempfile::tempdir().unwrap();
-        let [key, link, fifo] = ["key", "a.lock", "b.lock"].map(|name| home.path().join(name));
-        fs::write(&key, "secret").unwrap();
+        let names = ["key", "a.lock", "b.lock", "c.lock"];
+        let [key, link, fifo, name] = names.map(|name| home.path().join(name));
+        let secret = b"a secret of 32 bytes, as base64.";
+        fs::write(&key, secret).unwrap();
         os::testing::set_mode(&key, 0o600);
         os::testing::symlink(&key, &link).unwrap();
         let made = std::process::Command::new("mkfifo").arg(&fifo).status();
         assert!(made.unwrap().success());
-        for path in [&link, &fifo] {
+        fs::hard_link(&key, &name).unwrap();
+        for path in [&link, &fifo, &name] {
             for take in [IdentityLock::acquire, IdentityLock::share] {
                 let error = take(path).unwrap_err();
                 assert_eq!(
@@ -262,7 +278,7 @@ mod tests {
                 );
             }
         }
-        assert_eq!(fs::read(&key).unwrap(), b"secret");
+        assert_eq!(fs::read(&key).unwrap(), secret);
     }
 
     #[cfg(unix)]
