@@ -16,7 +16,7 @@ use super::archive::Keep;
 use super::atomic::read_checked;
 use super::error::{Error, ErrorKind, Operation};
 use super::passphrase::Program;
-use super::permissions::{Access, check_own_place};
+use super::permissions::{Access, check_parents};
 use crate::text::{Safe, safe_name};
 use crate::time::parse_duration;
 pub use problem::{ConfigError, ConfigProblem};
@@ -183,7 +183,7 @@ impl Config {
             Err(error) if error.is_missing() => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
-        check_own_place(path)?;
+        check_parents(path)?;
         let fail = |error| Error::new(path, Operation::Read, ErrorKind::Config(error));
         let text = str::from_utf8(&content.bytes)
             .map_err(|error| fail(ConfigError::not_text(&content.bytes, error)))?;

@@ -475,6 +475,20 @@ fn the_file_may_be_missing_and_must_not_be_writable_by_others() {
     }
 }
 
+/// Nix keeps all files of all programs in one directory that is sticky, and links to them.
+#[cfg(unix)]
+#[test]
+fn a_link_may_lead_to_our_own_file_where_others_have_files_too() {
+    use crate::store::os::testing::{set_mode, symlink};
+    let [home, shared] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (path, led) = (home.path().join("config.toml"), shared.path().join("c"));
+    fs::write(&led, "[history]\nkeep = \"30d\"\n").unwrap();
+    set_mode(&led, 0o444);
+    set_mode(shared.path(), 0o1775);
+    symlink(&led, &path).unwrap();
+    assert_eq!(Config::load(&path).unwrap().keep, Keep::ThirtyDays);
+}
+
 #[test]
 fn a_file_that_is_no_text_says_where() {
     let home = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use crate::store::atomic::{
     Content, Disk, MAX_FILE_LEN, Staged, create_parent, read_bounded, read_checked, with_suffix,
 };
 use crate::store::error::{Error, ErrorKind, Operation};
-use crate::store::permissions::{Access, check_file, check_own_place};
+use crate::store::permissions::{Access, check_file, check_parents};
 use crate::store::stale::remove_stale;
 use crate::store::stamp::Stamp;
 use crate::store::{lock, os};
@@ -225,7 +225,7 @@ type Bytes = Zeroizing<Vec<u8>>;
 fn read_bytes(path: &Path) -> Result<Option<Content>, Error> {
     match read_checked(path, Access::OthersRead) {
         Ok(content) => {
-            check_own_place(path)?;
+            check_parents(path)?;
             Ok(Some(content))
         }
         Err(error) if error.is_missing() => Ok(None),
