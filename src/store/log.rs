@@ -7,7 +7,7 @@ use std::path::Path;
 use super::atomic::make_parent;
 use super::error::{Error, ErrorKind, Operation};
 use super::os;
-use super::permissions::{Access, check_file, check_put_there};
+use super::permissions::{Access, check_file, check_parents, check_put_there};
 
 /// Opens a log for appending; others may not read what it says. A device or a pipe is no log file, and
 /// whoever names one knows who reads it, unless somebody else could have put it there.
@@ -23,7 +23,9 @@ pub fn open_log(path: &Path) -> Result<File, Error> {
         && !metadata.is_file()
         && !metadata.is_dir()
     {
-        check_put_there(path, &metadata).map_err(|error| error.during(Operation::Write))?;
+        let during = |error: Error| error.during(Operation::Write);
+        check_put_there(path, &metadata).map_err(during)?;
+        check_parents(path).map_err(during)?;
         return open_stream(path);
     }
     let during = |error: Error| error.during(Operation::Write);
@@ -196,5 +198,29 @@ mod tests {
         os::testing::set_mode(home.path(), 0o777);
         let error = open_log(&log).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::UnsafeDirectory { .. }));
+    }
+
+    /// Whoever has the directory could lay a pipe there for what is yet to be made, and read what the log says.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_in_a_directory_of_somebody_else_is_no_place_for_a_log() {
+        if os::current_user() != 0 {
+            // Whoever counts skipped tests reads it, captured or not.
+            let line = b"\nSKIPPED: not running as root, who alone can be another user\n";
+            return io::stderr().write_all(line).expect("stderr takes a line");
+        }
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("log");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        // Somebody has it open for reading already.
+        let _reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        open_log(&pipe).unwrap();
+        os::testing::chown(home.path(), Some(12_345), None).unwrap();
+        let error = open_log(&pipe).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::WrongOwner { .. }),
+            "{error}"
+        );
     }
 }
