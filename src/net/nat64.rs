@@ -6,6 +6,7 @@
 
 use core::fmt::{self, Display, Formatter};
 use core::time::Duration;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,11 @@ const KNOWN: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 
 /// How long what was found counts: the machine may be in another network by then.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// How long it counts that nothing was found: in a network that is new the name server may not be known yet.
+/// How long what comes from such an address is taken for the one inside after something was sent through: as long as a NAT64
+/// knows whom to bring an answer to (RFC 6146 §4, `UDP_DEFAULT`). In a later network it may be somebody's own address.
+const ECHO: Duration = Duration::from_secs(300);
+
+/// How long it counts that nothing was found, or nobody answered: in a network that is new the name server may not be known yet.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// The lengths of prefixes in bytes, and which bytes behind have the IPv4 address (RFC 6052 §2.2).
@@ -87,7 +92,7 @@ impl Prefix {
         }
     }
 
-    /// The address that this one stands for, if it is one of these.
+    /// The address that this one stands for, if it is one of these, and can be sent to as one.
     #[must_use]
     pub fn extract(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {
         let octets = address.octets();
@@ -95,7 +100,7 @@ impl Prefix {
             .places
             .map(|place| octets.get(place).copied().unwrap_or_default());
         let inside = Ipv4Addr::from(inside);
-        (self.embed(inside) == address).then_some(inside)
+        (self.embed(inside) == address && is_global_v4(inside.into())).then_some(inside)
     }
 }
 
@@ -106,13 +111,15 @@ impl Display for Prefix {
 }
 
 /// Looks for the NAT64 of the network that this machine is in, for as long as the system's resolver takes.
-#[must_use]
-pub fn find_nat64() -> Option<Prefix> {
-    let mut found = (NAME, 0).to_socket_addrs().ok()?;
-    found.find_map(|address| match address.ip() {
+///
+/// # Errors
+/// If no name server has answered, so that there may be one.
+pub fn find_nat64() -> io::Result<Option<Prefix>> {
+    let mut found = (NAME, 0).to_socket_addrs()?;
+    Ok(found.find_map(|address| match address.ip() {
         IpAddr::V6(v6) => Prefix::of_known(v6),
         IpAddr::V4(_) => None,
-    })
+    }))
 }
 
 /// Whether a NAT64 is needed to get to an address: to an IPv4 address that means the same everywhere, if this machine has no
@@ -146,8 +153,10 @@ pub(super) struct Nat64 {
 #[derive(Debug, Default)]
 struct Known {
     prefix: Option<Prefix>,
-    /// When that was looked for last.
-    looked: Option<Duration>,
+    /// When nothing more comes through, unless it is needed again.
+    over: Duration,
+    /// When it is to be looked for again, if it is needed.
+    due: Duration,
     is_looked_for: bool,
 }
 
@@ -160,10 +169,13 @@ impl Nat64 {
         })
     }
 
+    /// That of the addresses from which something may come.
     pub(super) fn prefix(&self) -> Option<Prefix> {
-        self.is_known
-            .load(Ordering::Relaxed)
-            .then(|| self.lock().prefix)?
+        if !self.is_known.load(Ordering::Relaxed) {
+            return None;
+        }
+        let known = self.lock();
+        known.prefix.filter(|_| self.clock.elapsed() < known.over)
     }
 
     /// Where a datagram goes that found no way to an IPv4 address. What is known grows old: then it is looked for again, and
@@ -174,35 +186,38 @@ impl Nat64 {
         }
         if self.begin_to_look(|| needs_nat64(to)) {
             let this = Arc::clone(self);
-            let look = move || this.note(find_nat64());
+            let look = move || this.note(find_nat64().map_err(drop));
             if thread::start("nat64", look).is_err() {
-                self.note(None);
+                self.note(Err(()));
             }
         }
-        Some(self.prefix()?.through(to))
+        let mut known = self.lock();
+        known.over = self.clock.elapsed() + ECHO;
+        Some(known.prefix?.through(to))
     }
 
     /// Whether it is to be looked for now, should it be needed: while there is no way out at all nobody is asked.
     fn begin_to_look(&self, is_needed: impl FnOnce() -> bool) -> bool {
-        let now = self.clock.elapsed();
         let mut known = self.lock();
-        let life = known.prefix.map_or(PAUSE, |_| LIFE);
-        let is_new = |at: Duration| now.saturating_sub(at) < life;
-        if known.is_looked_for || known.looked.is_some_and(is_new) || !is_needed() {
+        if known.is_looked_for || self.clock.elapsed() < known.due || !is_needed() {
             return false;
         }
         known.is_looked_for = true;
         true
     }
 
-    pub(super) fn note(&self, prefix: Option<Prefix>) {
+    /// What was found. Where nobody has answered, what was known counts on.
+    pub(super) fn note(&self, found: Result<Option<Prefix>, ()>) {
         let mut known = self.lock();
-        *known = Known {
-            prefix,
-            looked: Some(self.clock.elapsed()),
-            is_looked_for: false,
+        let life = if matches!(found, Ok(Some(_))) {
+            LIFE
+        } else {
+            PAUSE
         };
-        self.is_known.store(prefix.is_some(), Ordering::Relaxed);
+        known.prefix = found.unwrap_or(known.prefix);
+        (known.due, known.is_looked_for) = (self.clock.elapsed() + life, false);
+        self.is_known
+            .store(known.prefix.is_some(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -287,6 +302,11 @@ mod tests {
         ] {
             assert_eq!(prefix.extract(v6(address)), None, "{address}");
         }
+        // Nothing could be sent to those.
+        for inside in ["10.1.2.3", "127.0.0.1", "0.0.0.0"] {
+            let inside = inside.parse().expect("an address");
+            assert_eq!(prefix.extract(prefix.embed(inside)), None, "{inside}");
+        }
         let other: SocketAddr = "[2001:db8::1]:9".parse().expect("an address");
         assert_eq!(prefix.through(other), other);
     }
@@ -316,19 +336,21 @@ mod tests {
     fn what_is_known_counts_until_it_is_looked_for_again() {
         let nat64 = Nat64::new();
         let begins = || nat64.begin_to_look(|| true);
-        let ages = |by| nat64.lock().looked = nat64.clock.elapsed().checked_sub(by);
+        let ages = |by| {
+            let mut known = nat64.lock();
+            known.due = known.due.saturating_sub(by);
+        };
         assert!(
             !nat64.begin_to_look(|| false),
             "there is another way, or none"
         );
         assert!(begins());
         assert!(!begins(), "it is being looked for");
-        nat64.note(None);
+        nat64.note(Ok(None));
         assert!(!begins(), "it was not found a moment ago");
         ages(PAUSE);
         assert!(begins(), "it may be there by now");
-        let prefix = Prefix::of_known(v6("64:ff9b::192.0.0.170"));
-        nat64.note(prefix);
+        nat64.note(Ok(Some(well_known())));
         let [to, through] = ["203.0.113.9:7419", "[64:ff9b::203.0.113.9]:7419"]
             .map(|it| it.parse().expect("an address"));
         assert_eq!(nat64.way(to), Some(through));
@@ -340,8 +362,32 @@ mod tests {
         assert!(!begins(), "what was found counts longer");
         ages(LIFE);
         assert!(begins(), "it is old");
-        assert_eq!(nat64.prefix(), prefix, "and counts until then");
-        nat64.note(None);
+        assert_eq!(nat64.prefix(), Some(well_known()), "and counts until then");
+        nat64.note(Err(()));
+        assert_eq!(nat64.prefix(), Some(well_known()), "nobody has answered");
+        ages(PAUSE);
+        assert!(begins(), "somebody may by now");
+        nat64.note(Ok(None));
         assert_eq!(nat64.prefix(), None);
+    }
+
+    fn well_known() -> Prefix {
+        Prefix::of_known(v6("64:ff9b::192.0.0.170")).expect("a prefix")
+    }
+
+    /// A network that had lied about its prefix had a friend taken for somebody else in all that came after it.
+    #[test]
+    fn what_comes_is_taken_for_an_ipv4_address_no_longer_than_an_answer_may_come() {
+        let nat64 = Nat64::new();
+        nat64.note(Ok(Some(well_known())));
+        let to = "203.0.113.9:7419".parse().expect("an address");
+        assert!(nat64.way(to).is_some());
+        assert_eq!(nat64.prefix(), Some(well_known()));
+        let left = nat64.lock().over.saturating_sub(nat64.clock.elapsed());
+        assert!(left <= ECHO && left > ECHO - LIFE, "{left:?}");
+        nat64.lock().over = nat64.clock.elapsed();
+        assert_eq!(nat64.prefix(), None);
+        assert!(nat64.way(to).is_some(), "it is needed again");
+        assert_eq!(nat64.prefix(), Some(well_known()));
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn nat64(to: SocketAddr) -> Option<Prefix> {
     let (sender, found) = mpsc::channel();
     let look = move || {
         // Nobody may wait for it any more.
-        let _ = sender.send(find_nat64());
+        let _ = sender.send(find_nat64().ok().flatten());
     };
     thread::start("nat64", look).ok()?;
     found.recv_timeout(TO_RESOLVE).ok()?
