@@ -79,6 +79,9 @@ mod kills;
 mod lines;
 #[path = "talk/logs.rs"]
 mod logs;
+#[cfg(target_os = "linux")]
+#[path = "talk/looking.rs"]
+mod looking;
 #[cfg(unix)]
 #[path = "talk/moved.rs"]
 mod moved;

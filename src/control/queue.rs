@@ -79,6 +79,14 @@ impl Client {
         }
     }
 
+    /// One that has left.
+    #[cfg(test)]
+    pub(crate) fn gone_for_testing_only() -> Self {
+        let client = Self::new();
+        client.lock().close();
+        client
+    }
+
     /// The same client: once this one and every copy of it is gone, it ends when what waits is written.
     pub(super) fn held(&self) -> Self {
         let hold = Arc::new(Hold(self.clone()));

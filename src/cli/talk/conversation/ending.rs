@@ -15,12 +15,12 @@ use crate::time::Instant;
 
 /// How long somebody who leaves waits for receipts.
 const LEAVE: Duration = Duration::from_secs(1);
-/// How long somebody who leaves waits for what is exported.
-const LEAVE_EXPORTS: Duration = Duration::from_secs(10);
+/// How long somebody who leaves waits for what is exported or looked for.
+pub(super) const LEAVE_FILES: Duration = Duration::from_secs(10);
 
 /// Whether somebody who leaves has waited for long enough.
-fn is_enough(waited: Duration, is_settled: bool, is_written: bool) -> bool {
-    (is_settled || waited >= LEAVE) && (is_written || waited >= LEAVE_EXPORTS)
+fn is_enough(waited: Duration, is_settled: bool, are_files_done: bool) -> bool {
+    (is_settled || waited >= LEAVE) && (are_files_done || waited >= LEAVE_FILES)
 }
 
 impl Conversation {
@@ -28,16 +28,18 @@ impl Conversation {
     pub(super) fn begin_to_leave(&mut self) {
         if self.state.leaving.is_none() {
             self.state.leaving = Some(self.clock.now());
-            self.tell_exports(LEAVE_EXPORTS);
+            self.drop_looks_of_screen();
+            self.tell_exports(LEAVE_FILES);
         }
     }
 
-    /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye, and what is
-    /// exported be whole.
+    /// Whether somebody who wants to leave can: what was said last should arrive before the goodbye, what is exported be
+    /// whole, and what is looked for be found.
     pub(super) fn check_leave(&self, now: Instant) -> Option<ExitCode> {
         let waited = now.saturating_since(self.state.leaving?);
-        let (sent, exports) = (&self.state.sent, &self.state.exports);
-        is_enough(waited, sent.is_settled(), exports.is_empty()).then_some(ExitCode::Done)
+        let state = &self.state;
+        let are_files_done = state.exports.is_empty() && state.looks.is_empty();
+        is_enough(waited, state.sent.is_settled(), are_files_done).then_some(ExitCode::Done)
     }
 
     /// Whether an input that has ended has also arrived, or does not in time. A listener that had
@@ -54,7 +56,8 @@ impl Conversation {
             return Ok(None);
         }
         if self.state.sent.is_settled() && self.state.pending.is_empty() {
-            return Ok(Some(ExitCode::Done));
+            // It comes to its end by itself.
+            return Ok(self.state.looks.is_empty().then_some(ExitCode::Done));
         }
         if now.saturating_since(ended) < self.linger {
             return Ok(None);
@@ -345,7 +348,7 @@ mod tests {
         assert!(is_enough(Duration::ZERO, true, true));
         assert!(!is_enough(just_before(LEAVE), false, true));
         assert!(is_enough(LEAVE, false, true));
-        assert!(!is_enough(just_before(LEAVE_EXPORTS), false, false));
-        assert!(is_enough(LEAVE_EXPORTS, false, false));
+        assert!(!is_enough(just_before(LEAVE_FILES), false, false));
+        assert!(is_enough(LEAVE_FILES, false, false));
     }
 }

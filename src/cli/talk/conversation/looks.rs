@@ -1,10 +1,12 @@
 //! What somebody looks for in what is kept: at some messages in each turn of the loop, so that nobody else waits for it.
 
 use crate::cli::talk::conversation::Conversation;
+use crate::cli::talk::conversation::ending::LEAVE_FILES;
 use crate::cli::talk::conversation::found::Sought;
 use crate::cli::talk::conversation::kept::Find;
 use crate::cli::talk::conversation::requests::ABOUT_TO_END;
 use crate::cli::{Error, ExitCode};
+use crate::control::Client;
 use crate::store::{Page, Search};
 
 /// Who looks at one time. What is asked for beyond them is looked for at once.
@@ -41,14 +43,15 @@ impl Conversation {
         }
     }
 
-    /// Goes on with the first of those who look. Whether there is more to do.
+    /// Goes on for one of those who look, each in turn. Whether there is more to do.
     pub(super) fn look_on(&mut self) -> bool {
+        self.state.looks.retain(|look| !look.whose.has_left());
         let Some(mut look) = self.state.looks.pop_front() else {
             return false;
         };
         let archive = self.profile.journal.archive();
         match look.search.step(archive, look.most, look.bytes) {
-            Ok(None) => self.state.looks.push_front(look),
+            Ok(None) => self.state.looks.push_back(look),
             Ok(Some(page)) => self.on_looked(look, &page),
             Err(error) => self.on_not_looked(look.whose, error.into()),
         }
@@ -69,21 +72,50 @@ impl Conversation {
         }
     }
 
-    /// The end has come: what was asked for before it is looked for to its end, unless a signal ends the program. Nobody sees
-    /// a screen any more.
+    /// Brings to its end whatever is looked for: it was asked for before something that changes what there is.
+    pub(super) fn look_to_the_end(&mut self) {
+        while self.look_on() {}
+    }
+
+    /// Nobody sees a screen any more: what a person looked for must not appear in the shell behind it.
+    pub(super) fn drop_looks_of_screen(&mut self) {
+        if self.face.is_screen() {
+            let is_of_program = |look: &Look| matches!(look.whose, Whose::Program(_));
+            self.state.looks.retain(is_of_program);
+        }
+    }
+
+    /// The end has come: what was asked for before it is looked for to its end, unless a signal ends the program or that
+    /// takes too long.
     pub(super) fn finish_looks(&mut self, end: &Result<ExitCode, Error>) {
         use ExitCode::{HungUp, Interrupted, Terminated};
+        let since = self.clock.now();
         let is_at_once = matches!(end, Ok(HungUp | Interrupted | Terminated));
-        for look in core::mem::take(&mut self.state.looks) {
-            let is_seen = matches!(look.whose, Whose::Program(_)) || !self.face.is_screen();
-            if is_seen && !is_at_once {
-                self.state.looks.push_back(look);
-            } else if let Whose::Program(find) = look.whose {
-                let reason = ABOUT_TO_END.into();
-                self.answer(&find.asked, Err(Error::BadRequest { reason }));
+        while !is_at_once && self.clock.now().saturating_since(since) < LEAVE_FILES {
+            if !self.look_on() {
+                return;
             }
         }
-        while self.look_on() {}
+        for look in core::mem::take(&mut self.state.looks) {
+            let reason = ABOUT_TO_END.into();
+            match look.whose {
+                Whose::Program(find) => self.answer(&find.asked, Err(Error::BadRequest { reason })),
+                Whose::Person(_) if is_at_once => {}
+                Whose::Person(_) => {
+                    self.warn("not looked for to the end: the program ended".into())
+                }
+            }
+        }
+    }
+}
+
+impl Whose {
+    /// Whether nobody waits for it any more.
+    fn has_left(&self) -> bool {
+        let Self::Program(find) = self else {
+            return false;
+        };
+        find.asked.client().is_some_and(Client::is_closed)
     }
 }
 
@@ -94,6 +126,7 @@ mod tests {
     use crate::cli::talk::conversation::Typist;
     use crate::cli::talk::conversation::requests::Asked;
     use crate::cli::talk::goal::Goal;
+    use crate::cli::talk::goal::tests::reach;
     use crate::cli::talk::journal::tests::incoming;
     use crate::cli::talk::profile::tests::{context, conversation};
     use crate::cli::talk::request::HistoryFind;
@@ -101,6 +134,7 @@ mod tests {
     use crate::store::Keep;
 
     const BOB: PeerId = PeerId::new([2; 32]);
+    const CAROL: PeerId = PeerId::new([3; 32]);
 
     /// More than are looked at in a turn of the loop.
     fn with_many_messages(home: &std::path::Path) -> Conversation {
@@ -139,6 +173,52 @@ mod tests {
         assert!(talk.look_on(), "a program still waits");
         talk.finish_looks(&Ok(ExitCode::Done));
         assert!(!talk.look_on());
+    }
+
+    /// An answer came to nobody, and others waited for that.
+    #[test]
+    fn nothing_is_looked_for_that_nobody_waits_for_any_more() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        let gone = Asked::of_client(Client::gone_for_testing_only());
+        talk.history_find(gone, &HistoryFind::default());
+        talk.search("nothing has this".to_owned(), None, None);
+        talk.look_on();
+        assert_eq!(talk.state.looks.len(), 1);
+        assert!(matches!(talk.state.looks[0].whose, Whose::Person(_)));
+    }
+
+    #[test]
+    fn who_looks_for_little_does_not_wait_for_who_looks_for_much() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        for sequence in [7, 8] {
+            let message = [(CAROL.into(), &incoming(sequence))];
+            talk.profile.journal.receive(message.into_iter()).unwrap();
+        }
+        talk.search("nothing has this".to_owned(), None, None);
+        talk.search("nothing has this".to_owned(), Some(CAROL), None);
+        while told(&mut talk).is_empty() {
+            talk.look_on();
+        }
+        assert_eq!(talk.state.looks.len(), 1, "the first still looks");
+    }
+
+    #[test]
+    fn an_input_that_has_ended_waits_for_what_it_looks_for() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        talk.goal = reach(BOB, true);
+        let now = talk.clock.now();
+        talk.state.ended = Some(now);
+        talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
+        assert_eq!(talk.check_end(now).unwrap(), None);
+        talk.look_to_the_end();
+        assert_eq!(talk.check_end(now).unwrap(), Some(ExitCode::Done));
+        talk.state.leaving = Some(now);
+        talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
+        assert_eq!(talk.check_leave(now), None);
+        assert_eq!(talk.check_leave(now + LEAVE_FILES), Some(ExitCode::Done));
     }
 
     #[test]

@@ -41,7 +41,17 @@ enum From {
 impl Asked {
     #[cfg(test)]
     pub(super) fn of_standard_input() -> Self {
-        let (from, cmd) = (From::StandardInput, Safe::default());
+        Self::by(From::StandardInput)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_client(client: Client) -> Self {
+        Self::by(From::Client(client))
+    }
+
+    #[cfg(test)]
+    fn by(from: From) -> Self {
+        let cmd = Safe::default();
         Self {
             from,
             id: None,
@@ -159,6 +169,7 @@ impl Conversation {
             Call::Quit => {
                 // What was asked for before it comes before it.
                 let end = self.say_batch();
+                self.look_to_the_end();
                 self.answer(&asked, Ok(json!({})));
                 self.begin_to_leave();
                 return end;
@@ -428,6 +439,7 @@ impl Conversation {
         &mut self,
         edit: impl FnMut(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
     ) -> Result<Value, Error> {
+        self.look_to_the_end();
         self.profile.contacts.update(edit)?;
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;

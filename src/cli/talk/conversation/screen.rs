@@ -257,6 +257,7 @@ impl Conversation {
 
     /// Lines in the place of the screen, from the end of the loop on.
     pub(super) fn close_screen(&mut self) {
+        self.drop_looks_of_screen();
         let Some(screen) = self.face.screen() else {
             return;
         };
