@@ -1,14 +1,16 @@
 //! Going through messages for those that pass: through all at once, or some at a time while others change what is kept.
 
 use core::ops::Bound;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::rows_of;
 use super::keys::Table;
 use super::record::Record;
-use super::search::{Filter, Matches, Place, Position, Span};
+use super::search::{Entry, Filter, Matches, Place, Position, Span};
 use super::trouble::Fault;
 use super::view::{Row, View};
+use crate::chat::ContactId;
 use crate::text::Words;
 
 /// A message moves on from what waits to what is over, and never back: in this order none is missed that does so meanwhile.
@@ -16,6 +18,40 @@ const ORDER: [Table; 4] = [Table::Outbox, Table::Inbox, Table::Memory, Table::Hi
 
 /// What a message counts for beside its bytes.
 const EACH: usize = 1 << 10;
+
+/// How much of what was over last with a contact is opened for what has become so since it was found.
+const NEWEST: usize = 4 << 20;
+
+/// What was over last, with those who were asked about: what waited when it was found, and does not any more, is there.
+#[derive(Default)]
+pub(super) struct Newest(BTreeMap<ContactId, BTreeMap<Position, Entry>>);
+
+impl Newest {
+    /// Takes a message out of it; none if it went, or so much was over after it that it is to be looked for.
+    pub(super) fn take(&mut self, view: &View<'_>, at: &Position) -> Result<Option<Entry>, Fault> {
+        let newest = match self.0.entry(at.contact) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(unknown) => unknown.insert(newest(view, at.contact)?),
+        };
+        Ok(newest.remove(at))
+    }
+}
+
+fn newest(view: &View<'_>, contact: ContactId) -> Result<BTreeMap<Position, Entry>, Fault> {
+    let (mut newest, mut opened) = (BTreeMap::new(), 0_usize);
+    for row in view.over(contact)? {
+        let row = row?;
+        let text = row.open(view);
+        if let Some(record) = text.as_deref().and_then(|text| Record::view(text)) {
+            newest.insert(Position::of(&record), Entry::new(&record, row.table));
+        }
+        opened = opened.saturating_add(EACH + row.sealed().len());
+        if opened >= NEWEST {
+            break;
+        }
+    }
+    Ok(newest)
+}
 
 /// Somebody who goes through them, and what he has found.
 #[derive(Default)]

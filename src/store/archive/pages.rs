@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::Archive;
 use super::change::damaged;
 use super::keys::Table;
-use super::looking::Looking;
+use super::looking::{Looking, Newest};
 use super::search::{Entry, Filter, Place, Position, Span, Way};
 use super::trouble::Fault;
 use super::view::View;
@@ -179,7 +179,7 @@ impl Search {
                     Ok(self.with_rest(page))
                 }
                 Some(page) => Ok(page),
-                // Something was deleted meanwhile, or is over by now and lies elsewhere.
+                // Something was deleted meanwhile, or has been over for long.
                 None => self.look_and_take(view, most, bytes),
             }
         });
@@ -188,7 +188,7 @@ impl Search {
     }
 
     /// As [`Search::page`], for somebody who has other things to do meanwhile: none if it is not there yet, after as
-    /// many messages were opened as take a millisecond or few. What comes, goes or moves on in between may be missing from it.
+    /// many messages were opened as take a millisecond or few. What comes or goes in between may be missing from it.
     ///
     /// # Errors
     /// `Io`, `Store`.
@@ -212,7 +212,11 @@ impl Search {
                     Ok(None)
                 }
                 Some(page) => Ok(Some(page)),
-                None => self.look_and_take(view, most, bytes).map(Some),
+                None if looks => self.look_and_take(view, most, bytes).map(Some),
+                None => {
+                    self.ahead.clear();
+                    Ok(None)
+                }
             }
         });
         let made_room = archive.made_room(self.filter.contact);
@@ -265,6 +269,7 @@ impl Search {
     /// The next page of what is remembered; none if some of it is gone.
     fn take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Option<Page>, Fault> {
         let (mut entries, mut sum, mut cursor) = (Vec::new(), 0_usize, self.cursor);
+        let mut newest = Newest::default();
         while entries.len() < most {
             let Some(place) = self.pop() else { break };
             sum = sum.saturating_add(place.len);
@@ -272,7 +277,11 @@ impl Search {
                 self.put_back(place);
                 break;
             }
-            let Some(entry) = place.open(view)? else {
+            let entry = match place.open(view)? {
+                Some(entry) => Some(entry),
+                None => newest.take(view, &place.position)?,
+            };
+            let Some(entry) = entry else {
                 return Ok(None);
             };
             cursor = Some(Cursor(place.position));

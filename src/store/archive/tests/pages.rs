@@ -146,10 +146,11 @@ fn what_is_looked_for_in_steps_is_found_as_at_once() {
 #[test]
 fn what_moves_on_while_somebody_looks_in_steps_is_neither_missed_nor_found_twice() {
     let texts = |numbers: core::ops::Range<u64>| numbers.map(|at| format!("{at:02}"));
-    // What has moved is not on the first page, where it would be seen that it lies elsewhere.
-    let looked_at: fn(u64) -> u64 = |step| step;
-    let ahead: fn(u64) -> u64 = |step| 39 - step;
-    for (way, moves, first) in [(Way::Back, looked_at, 30..40), (Way::On, ahead, 0..10)] {
+    let oldest: fn(u64) -> u64 = |step| step;
+    let newest: fn(u64) -> u64 = |step| 39 - step;
+    let back = [oldest, newest].map(|moves| (Way::Back, moves, 30..40));
+    let on = [oldest, newest].map(|moves| (Way::On, moves, 0..10));
+    for (way, moves, first) in back.into_iter().chain(on) {
         let place = Place::new();
         let (mut archive, _) = place.open(Keep::Forever);
         for (sequence, text) in (0..).zip(texts(0..40)) {
@@ -170,6 +171,48 @@ fn what_moves_on_while_somebody_looks_in_steps_is_neither_missed_nor_found_twice
         let (rest, _) = in_steps(&mut search, &archive, 99);
         assert_eq!((rest.entries.len(), rest.more), (30, 0), "{way:?}");
     }
+}
+
+/// All were opened in one turn of the loop if a message of the page had its receipt meanwhile.
+#[test]
+fn for_what_moves_on_while_somebody_looks_in_steps_nothing_is_looked_through_again() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let (late, name) = (UnixTime(NOW.0 + 40 * 120_000), name(5, 0));
+    let queued = archive.change(late, |it| it.queue(contact(7), &outgoing(name, "!")));
+    queued.unwrap();
+    let mut search = Search::new(Filter::default(), Way::Back, None).slowly_for_testing_only();
+    for _ in 0..30 {
+        assert_eq!(search.step(&archive, 2, 999).unwrap(), None);
+    }
+    let settle = |it: &mut Change<'_>| it.settle(contact(7), name, State::Delivered);
+    archive.change(late, settle).unwrap();
+    // Whoever comes by there again counts it.
+    let (row, sealed) = sealed(&archive, 5);
+    put(&archive, &row, &sealed[1..]);
+    let (page, _) = in_steps(&mut search, &archive, 2);
+    assert_eq!((texts_of(&page).concat(), page.more), ("39!".into(), 39));
+    assert_eq!(page.unreadable, 0);
+}
+
+#[test]
+fn what_is_deleted_before_its_page_is_looked_for_anew_in_steps() {
+    let place = Place::new();
+    let (mut archive, _) = place.open(Keep::Forever);
+    forty(&mut archive);
+    let mut search = Search::new(Filter::default(), Way::On, None).slowly_for_testing_only();
+    in_steps(&mut search, &archive, 20);
+    let which = MessageRef {
+        contact: contact(7),
+        name: name(1, 20),
+        is_ours: false,
+    };
+    archive.delete(which).unwrap();
+    let (page, steps) = in_steps(&mut search, &archive, 20);
+    let rest: Vec<String> = (21..40).map(|at| format!("{at:02}")).collect();
+    assert_eq!((texts_of(&page), page.more), (rest, 0));
+    assert!(steps > 39, "{steps}");
 }
 
 #[test]
