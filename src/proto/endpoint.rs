@@ -251,6 +251,13 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Where a call to a peer goes: all of its addresses that are known, the path first. None for whoever is no peer.
+    #[must_use]
+    pub fn called_at(&self, peer: PeerId) -> Vec<SocketAddr> {
+        let peer = self.peers.get(&peer).filter(|peer| peer.is_known());
+        peer.map(|peer| peer.called_at()).unwrap_or_default()
+    }
+
     /// A peer that may be called, with these addresses, and whether one of them is new.
     fn callable(
         &mut self,

@@ -74,7 +74,7 @@ impl Peer {
 
     /// `since`: when its first attempt is due.
     fn begin_series(&mut self, since: Instant) -> bool {
-        if self.retry.is_some() || !self.is_known() || self.destinations(CALL_LEN).is_empty() {
+        if self.retry.is_some() || !self.is_known() || self.called_at().is_empty() {
             return false;
         }
         if !self.may_be_called() || !is_possible(&self.id) {
@@ -159,7 +159,7 @@ impl Peer {
         if self.building.is_none() && !self.repeat(since, shared, now) {
             self.begin_attempt(shared, now);
         }
-        let alone = self.alone(&self.destinations(CALL_LEN)).is_some();
+        let alone = self.alone(&self.called_at()).is_some();
         let delay = self.retry.and_then(|retry| retry.delay(alone, now));
         let wait = match delay {
             Some(delay) => delay + jitter(delay, shared),
@@ -211,7 +211,7 @@ impl Peer {
     /// Sends the newest attempt of the series that began at `since` once more; false if it is time for
     /// another.
     fn repeat(&mut self, since: Instant, shared: &mut Shared, now: Instant) -> bool {
-        let to = self.destinations(CALL_LEN);
+        let to = self.called_at();
         let newest = self.attempts.newest();
         let Some(attempt) = newest.filter(|it| it.started >= since) else {
             return false;
@@ -251,6 +251,11 @@ impl Peer {
         (!self.silent).then(|| path.address())
     }
 
+    /// Where a whole message 1 goes.
+    pub(super) fn called_at(&self) -> Vec<SocketAddr> {
+        self.destinations(CALL_LEN)
+    }
+
     /// As many of them as are called.
     fn destinations(&self, len: usize) -> Vec<SocketAddr> {
         let mut destinations: Vec<SocketAddr> = Vec::new();
@@ -282,7 +287,7 @@ impl Peer {
             return;
         };
         let mut attempt = Attempt::new(made, now);
-        let all = self.destinations(CALL_LEN);
+        let all = self.called_at();
         let alone = self.alone(&all).map(|it| vec![it]);
         for (to, datagram) in attempt.send(&alone.unwrap_or(all), now) {
             self.call(to, datagram, shared);

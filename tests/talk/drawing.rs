@@ -203,7 +203,7 @@ fn the_line_says_why_nobody_answers() {
     }
     let mut screen = Person::starts(&alice, &[]);
     let why = [
-        format!("{} reports a closed port; trying again in", ways[0].2),
+        format!("closed port reported at {}; trying again in", ways[0].2),
         "no answer from silent yet (".to_owned(),
         "no answer from other yet (".to_owned(),
         "bob refused; ".to_owned(),

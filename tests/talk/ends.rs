@@ -21,7 +21,7 @@ fn lines_of_a_pipe_that_nobody_was_there_to_hear_are_counted() {
     caller.say("one");
     caller.say("two");
     // It runs, and has a second more to read them.
-    caller.told("reports a closed port; trying on");
+    caller.told("closed port reported at ");
     caller.is_read(GOODBYE);
     caller.signal(rustix::process::Signal::TERM);
     let ended = caller.end();
@@ -43,7 +43,7 @@ fn messages_that_were_taken_together_are_all_counted_when_the_terminal_is_gone()
     let mut connect = alice.command(&["connect", "bob", &nobody, "--retry"]);
     connect.env("ACCESSIBLE", "1");
     let mut caller = Program::pasted_into(connect, shown);
-    caller.told("reports a closed port; trying on");
+    caller.told("closed port reported at ");
     drop(terminal);
     caller.say_together(&["one", "two", "three"].map(str::to_owned));
     let ended = caller.end();
@@ -167,7 +167,7 @@ fn a_caller_that_retries_is_there_before_the_listener() {
     let (alice, bob) = Home::friends();
     let address = free_port();
     let mut caller = alice.connect("bob", address, &["--retry", "--timeout", "1s"]);
-    caller.told("reports a closed port; trying on");
+    caller.told("closed port reported at ");
     let (mut listener, _) = bob.listen_at(&address.to_string(), &[]);
     check(&mut caller, &mut listener);
 }

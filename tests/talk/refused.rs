@@ -73,7 +73,7 @@ fn waits_beside_a_conversation(
     let own = free_port();
     let bind = ["connect", "bob", address, "--bind", &own.to_string()];
     let mut person = Person::starts(&alice, &[&bind, options].concat());
-    person.sees("reports a closed port; trying on");
+    person.sees("closed port reported at ");
     let mut caller = carol.connect("alice", own, &[]);
     caller.say("hello");
     person.presses("\u{1b}2");

@@ -52,11 +52,11 @@ fn a_message_that_cannot_leave_says_why_and_what_is_tried_next() {
     let (alice, bob) = Home::friends();
     let address = free_port().to_string();
     let mut caller = call(&alice, &address, &["--retry"]);
-    caller.said("reports a closed port; trying on");
+    caller.said("closed port reported at ");
     caller.say("are you there?");
     let queued = caller.said(" [1] queued: ");
     let queued = after_clock(&queued);
-    let why = format!("[1] queued: {address} reports a closed port; trying again in ");
+    let why = format!("[1] queued: closed port reported at {address}; trying again in ");
     let wait = queued.strip_prefix(&why);
     let seconds = wait.and_then(|wait| wait.strip_suffix(" s")).unwrap();
     assert!(

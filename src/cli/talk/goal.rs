@@ -222,16 +222,17 @@ impl Goal {
     }
 
     /// Notes what the network says. It explains a failure and causes none. Returns to whom nothing gets there, and what bars
-    /// the way or else that the port is closed, if this is news.
+    /// the way or else that the port is closed, if this is news. `called`: where calls go.
     pub(super) fn on_icmp(
         &mut self,
         error: &IcmpError,
+        called: &[SocketAddr],
         now: Instant,
     ) -> Option<(PeerId, SocketAddr, Option<Barrier>)> {
         let reach = self.reach_mut()?;
         // Windows does not say which address it was: then it was the first.
         let address = error.peer.or_else(|| reach.addresses.first().copied())?;
-        let is_ours = reach.addresses.contains(&address);
+        let is_ours = reach.addresses.contains(&address) || called.contains(&address);
         let is_closed = is_ours && reach.reports.note(address, error.kind, now);
         if reach.state != Stage::Trying {
             return None;
@@ -239,7 +240,7 @@ impl Goal {
         if is_closed {
             return Some((reach.peer, address, None));
         }
-        let (address, barrier) = reach.barred(now)?;
+        let (address, barrier) = reach.barred(called, now)?;
         Some((reach.peer, address, Some(barrier)))
     }
 
@@ -255,15 +256,20 @@ impl Goal {
         is_due.then_some(reach)
     }
 
-    /// What was in the way of somebody who has not answered at all.
-    pub(super) fn obstacle(&self, peer: &Peer, now: Instant) -> Option<Obstacle> {
+    /// What was in the way of somebody who has not answered at all. `called`: where calls go.
+    pub(super) fn obstacle(
+        &self,
+        peer: &Peer,
+        called: &[SocketAddr],
+        now: Instant,
+    ) -> Option<Obstacle> {
         let reach = self.reach()?;
         let address = reach.addresses.first().copied()?;
         let peer = peer.clone();
         if reach.has_other_psk {
             return Some(Obstacle::OtherPsk { peer, address });
         }
-        Some(match reach.reported(now) {
+        Some(match reach.reported(called, now) {
             Some((address, Some(barrier))) => Obstacle::NoWay { address, barrier },
             Some((address, None)) => Obstacle::Closed { peer, address },
             None => Obstacle::Silence { peer, address },

@@ -184,7 +184,8 @@ impl Pinging {
                 }
             }
             for error in handle.take_icmp_errors() {
-                self.goal.on_icmp(&error, self.network.clock.now());
+                let called = self.network.called_at(self.id);
+                self.goal.on_icmp(&error, &called, self.network.clock.now());
             }
             if let Some(end) = self.look_at_known_peers()? {
                 return Ok(end);
@@ -249,7 +250,8 @@ impl Pinging {
         }
         if let Some(reach) = self.goal.overdue(now) {
             let tries = self.tries(reach.peer)?;
-            return Err(reach.failure(self.peer.clone(), tries, now));
+            let called = self.network.called_at(reach.peer);
+            return Err(reach.failure(self.peer.clone(), tries, &called, now));
         }
         if self.is_undecided && now >= self.give_up {
             let words =

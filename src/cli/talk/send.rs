@@ -295,7 +295,8 @@ impl Delivery {
                 }
             }
             for error in handle.take_icmp_errors() {
-                self.goal.on_icmp(&error, self.network.clock.now());
+                let called = self.network.called_at(self.contact.peer());
+                self.goal.on_icmp(&error, &called, self.network.clock.now());
             }
             if let Some(end) = self.look_at_known_peers()? {
                 return Ok(end);
@@ -497,7 +498,9 @@ impl Delivery {
         } else if self.course.has_stood {
             None
         } else {
-            self.goal.obstacle(&self.peer, self.network.clock.now())
+            let called = self.network.called_at(self.contact.peer());
+            let now = self.network.clock.now();
+            self.goal.obstacle(&self.peer, &called, now)
         };
         self.loss(End::After(self.wait), obstacle)
     }

@@ -122,6 +122,12 @@ impl Network {
         }
     }
 
+    /// Where calls to a peer go; nowhere if the core has failed, which is told elsewhere.
+    pub(super) fn called_at(&self, id: PeerId) -> Vec<SocketAddr> {
+        let called = |messenger: &mut chat::Messenger, _| messenger.endpoint().called_at(id);
+        self.driver.handle().with(called).unwrap_or_default()
+    }
+
     /// Looks at known-peers, twice a second. `message`: that of ours to the peer that this program is about.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::Error;
 use crate::cli::talk::aim::why_gone;
 use crate::cli::talk::calls::{Inquiry, MAX_STUCK};
 use crate::cli::talk::conversation::{Conversation, Typist};
 use crate::cli::talk::fact::{Change, Fact, HUNG_UP};
 use crate::cli::talk::goal::{Goal, Resolved};
 use crate::cli::talk::network::Input;
+use crate::cli::{Barrier, Error};
 use crate::id::PeerId;
 use crate::net::{Family, Host, IcmpError, IcmpKind, ResolveError};
 use crate::proto::ApiMisuse;
@@ -486,22 +486,34 @@ impl Conversation {
     /// The network says something about an address.
     pub(super) fn on_complaint(&mut self, error: &IcmpError, now: Instant) {
         self.note_complaint(error, now);
-        let Some((peer, address, barrier)) = self.goal.on_icmp(error, now) else {
+        let Ok(called) = self.goal_called_at() else {
+            return;
+        };
+        let Some((peer, address, barrier)) = self.goal.on_icmp(error, &called, now) else {
             return;
         };
         let (change, words) = match barrier {
             None => {
-                let words = Safe::from(address) + " reports a closed port; trying on";
+                let words = closed_port(address) + "; trying on";
                 (Change::PortClosed { address }, words)
             }
             Some(barrier) => {
-                // That there is a way again is told from then on.
-                self.leaves_from(peer, address);
+                for at in called {
+                    self.look_for_way(peer, at);
+                }
                 let words = Safe::from("nothing gets to ") + address + "; trying on. ";
                 (Change::NoWay { address }, words + barrier.cause())
             }
         };
         self.tell_link(peer, change, words);
+    }
+
+    /// Where a call to the one that the program is to reach goes.
+    pub(super) fn goal_called_at(&self) -> Result<Vec<SocketAddr>, Error> {
+        match &self.goal {
+            Goal::Reach(reach) => self.called_at(reach.peer),
+            Goal::Listen { .. } => Ok(Vec::new()),
+        }
     }
 
     /// This machine has a way to a peer after it had none.
@@ -529,6 +541,24 @@ impl Conversation {
         let (kind, at) = *self.state.complaints.get(address)?;
         (now.saturating_since(at) < COMPLAINT_LIFE).then_some(kind)
     }
+
+    /// What it said of each of these; of a closed port rather than of no way there, for a machine may have no network of the
+    /// other family.
+    pub(super) fn complaint_about_all(
+        &self,
+        called: &[SocketAddr],
+        now: Instant,
+    ) -> Option<(SocketAddr, IcmpKind)> {
+        let about = |at: &SocketAddr| Some((*at, self.complaint_about(at, now)?));
+        let complaints: Vec<_> = called.iter().map(about).collect::<Option<_>>()?;
+        let is_barrier = |(_, kind): &(SocketAddr, IcmpKind)| Barrier::of(*kind).is_some();
+        complaints.into_iter().min_by_key(is_barrier)
+    }
+}
+
+/// What the network says, and anybody on it can forge.
+pub(super) fn closed_port(address: SocketAddr) -> Safe {
+    Safe::from("closed port reported at ") + address
 }
 
 /// Whether somebody cannot be called for good, about which others who are talked to need not care.

@@ -484,7 +484,8 @@ impl Conversation {
         if let Some(reach) = self.goal.overdue(now) {
             let peer = reach.peer;
             let tries = self.status(peer)?.map_or(0, |status| status.tries);
-            self.give_up(peer, reach.failure(self.peer(&peer), tries, now))?;
+            let failure = reach.failure(self.peer(&peer), tries, &self.called_at(peer)?, now);
+            self.give_up(peer, failure)?;
         }
         if let Some((peer, addresses)) = self.goal.call_again(now) {
             self.reach(peer, &addresses)?;

@@ -24,8 +24,8 @@ const LOOKS: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     of: BTreeMap<PeerId, Route>,
-    /// Who is where there was no way to.
-    without: BTreeMap<PeerId, IpAddr>,
+    /// Where peers are called to which there was no way.
+    without: BTreeMap<PeerId, BTreeSet<IpAddr>>,
     /// Who was looked at last, of those with whom there is a session and of others.
     last: [Option<PeerId>; 2],
     /// Who is yet to be called where it was met, because it would not find us where we are now.
@@ -59,9 +59,21 @@ impl Routes {
         turn
     }
 
-    /// There is a way to a peer. Whether there was none before.
-    fn has_way(&mut self, peer: &PeerId, to: IpAddr) -> bool {
-        self.without.remove(peer) == Some(to)
+    /// Notes whether there is a way to an address of a peer. Whether there is one, and was none before.
+    pub(super) fn note_way(&mut self, peer: PeerId, to: IpAddr, has_way: bool) -> bool {
+        if has_way {
+            let without = self.without.get_mut(&peer);
+            return without.is_some_and(|without| without.remove(&to));
+        }
+        self.without.entry(peer).or_default().insert(to);
+        false
+    }
+
+    /// The peer is called at these addresses alone.
+    fn keep_only(&mut self, peer: &PeerId, called: &[SocketAddr]) {
+        if let Some(without) = self.without.get_mut(peer) {
+            without.retain(|to| called.iter().any(|it| it.ip() == *to));
+        }
     }
 
     /// Notes from where packets to a peer leave. If that is news, another way to the same host: from where they
@@ -201,16 +213,16 @@ impl Conversation {
             let Some(to) = self.status(*peer)?.and_then(|status| status.address) else {
                 continue;
             };
-            let Some(from) = self.leaves_from(*peer, to) else {
+            let again = self.way_again(*peer, to)?;
+            if let Some(to) = again {
+                self.on_way_again(*peer, to);
+            }
+            let Some(from) = self.leaves_from(to) else {
                 continue;
             };
             self.hold_open(*peer, to, from)?;
-            let is_again = self.state.routes.has_way(peer, to.ip());
             let before = self.state.routes.note(*peer, to.ip(), from);
-            if is_again {
-                self.on_way_again(*peer, to);
-            }
-            if is_again || before.is_some() {
+            if again.is_some() || before.is_some() {
                 let local = before;
                 moved.push((*peer, local.map(|_| proto::Route { peer: to, local })));
             }
@@ -218,12 +230,33 @@ impl Conversation {
         Ok(moved)
     }
 
-    /// From where packets to a peer at this address leave; none if there is no way at all, which is remembered.
-    pub(super) fn leaves_from(&mut self, peer: PeerId, to: SocketAddr) -> Option<IpAddr> {
-        let bound = self.handle.local_addr().ip();
-        if !bound.is_unspecified() {
-            return Some(bound);
+    /// Where there is a way again, of the addresses at which a peer is called: all of them, unless it is there. `to`: where it
+    /// is, or is tried first.
+    fn way_again(&mut self, peer: PeerId, to: SocketAddr) -> Result<Option<SocketAddr>, Error> {
+        let is_there = self.status(peer)?.is_some_and(|it| it.established);
+        let mut called = self.called_at(peer)?;
+        called.retain(|at| !is_there || *at == to);
+        self.state.routes.keep_only(&peer, &called);
+        let mut again = None;
+        for at in core::iter::once(to).chain(called) {
+            let has_way = self.leaves_from(at).is_some();
+            if self.state.routes.note_way(peer, at.ip(), has_way) {
+                again.get_or_insert(at);
+            }
         }
+        Ok(again)
+    }
+
+    /// Where a call to a peer goes.
+    pub(super) fn called_at(&self, peer: PeerId) -> Result<Vec<SocketAddr>, Error> {
+        let called =
+            |messenger: &mut crate::chat::Messenger, _| messenger.endpoint().called_at(peer);
+        Ok(self.handle.with(called)?)
+    }
+
+    /// From where packets to this address leave; none if there is no way at all.
+    fn leaves_from(&mut self, to: SocketAddr) -> Option<IpAddr> {
+        let bound = self.handle.local_addr().ip();
         let lookout = &mut self.state.routes.lookout;
         let mut from = lookout.local_address_towards(to);
         if from.is_err()
@@ -231,10 +264,14 @@ impl Conversation {
         {
             from = lookout.local_address_towards(through);
         }
-        if from.is_err() {
-            self.state.routes.without.insert(peer, to.ip());
-        }
-        from.ok()
+        let is_bound = !bound.is_unspecified();
+        from.ok().map(|from| if is_bound { bound } else { from })
+    }
+
+    /// Nothing gets to this address of a peer. That there is a way there again is told from then on, and is news.
+    pub(super) fn look_for_way(&mut self, peer: PeerId, to: SocketAddr) {
+        let has_way = self.leaves_from(to).is_some();
+        self.state.routes.note_way(peer, to.ip(), has_way);
     }
 
     /// Sends something to a peer so often that a NAT between it and us lets through what it sends, if there is one.
@@ -274,12 +311,13 @@ impl Conversation {
         Ok(())
     }
 
-    /// Attempts that have become rare begin anew. If it may not be called, it is not.
+    /// Attempts that have become rare begin anew; those that nobody waits for go on for no longer than others. If it may not
+    /// be called, it is not.
     fn call_anew(&self, peer: PeerId) -> Result<(), Error> {
         if self.status(peer)?.is_some_and(|it| it.tries > 0) {
             let _ = self
                 .handle
-                .with(|messenger, now| messenger.endpoint_mut().connect(peer, &[], now))?;
+                .with(|messenger, now| messenger.endpoint_mut().connect_once(peer, now))?;
         }
         Ok(())
     }
@@ -366,12 +404,18 @@ mod tests {
     fn a_way_to_a_host_that_there_was_none_to_is_news_once() {
         let [host, other] = [1, 2].map(|n| IpAddr::from([192, 0, 2, n]));
         let mut routes = Routes::default();
-        assert!(!routes.has_way(&peer(1), host), "there was always one");
-        routes.without.insert(peer(1), host);
-        assert!(routes.has_way(&peer(1), host));
-        assert!(!routes.has_way(&peer(1), host));
-        routes.without.insert(peer(1), host);
-        assert!(!routes.has_way(&peer(1), other), "it is elsewhere");
+        let mut comes = |to, has_way| routes.note_way(peer(1), to, has_way);
+        assert!(!comes(host, true), "there was always one");
+        assert!(!comes(host, false) && !comes(other, false));
+        assert!(
+            comes(host, true),
+            "the other one was forgotten, or the first"
+        );
+        assert!(!comes(host, true) && comes(other, true));
+        assert!(!comes(host, false) && !comes(other, false));
+        routes.keep_only(&peer(1), &[SocketAddr::new(host, 9)]);
+        let mut comes = |to| routes.note_way(peer(1), to, true);
+        assert!(!comes(other) && comes(host), "it is elsewhere");
     }
 
     #[test]
@@ -379,7 +423,7 @@ mod tests {
         let mut routes = Routes::default();
         let host = IpAddr::from([192, 0, 2, 1]);
         routes.note(peer(1), host, host);
-        routes.without.insert(peer(1), host);
+        routes.note_way(peer(1), host, false);
         routes.turn(&Reachable {
             connected: vec![peer(2)],
             others: vec![peer(3)],

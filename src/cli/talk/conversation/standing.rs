@@ -1,7 +1,9 @@
 //! How things stand with a peer: in a word, why nothing goes there if so, and what is tried next.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cli::talk::conversation::calling::closed_port;
 use crate::cli::talk::conversation::comparing::{NO_WAY_BACK, other_ways};
 use crate::cli::talk::conversation::events::other_psk;
 use crate::cli::talk::conversation::{Conversation, Link};
@@ -28,8 +30,8 @@ pub(super) struct Way<'a> {
     is_refused_for: Option<Duration>,
     /// Whether its address is being looked up.
     is_sought: bool,
-    /// What the network says about the address where it is looked for.
-    complaint: Option<IcmpKind>,
+    /// What the network says about all addresses at which it is called, and of which of them that is told.
+    complaint: Option<(SocketAddr, IcmpKind)>,
     /// Whether anything outlasts this program.
     keeps: bool,
     /// How commands are suggested.
@@ -39,7 +41,7 @@ pub(super) struct Way<'a> {
 impl Conversation {
     pub(super) fn way(&self, peer: PeerId) -> Result<Way<'_>, Error> {
         let status = self.status(peer)?;
-        let address = status.and_then(|status| status.address);
+        let called = self.called_at(peer)?;
         let is_revoked = self.profile.contacts.known().is_revoked(&peer);
         let link = self.state.links.get(&peer);
         Ok(Way {
@@ -47,7 +49,7 @@ impl Conversation {
             is_aside: self.is_aside(&peer) && !is_revoked,
             is_revoked,
             status,
-            complaint: address.and_then(|at| self.complaint_about(&at, self.clock.now())),
+            complaint: self.complaint_about_all(&called, self.clock.now()),
             link,
             is_refused_for: link.and_then(|link| link.is_refused_for(self.clock.now())),
             again: self.calls_in(&peer),
@@ -147,9 +149,13 @@ impl Way<'_> {
         if status.other_psk {
             return Some(Obstacle::OtherPsk { peer, address });
         }
-        Some(match self.complaint.and_then(Barrier::of) {
+        let Some((complained, kind)) = self.complaint else {
+            return Some(Obstacle::Silence { peer, address });
+        };
+        let address = complained;
+        Some(match Barrier::of(kind) {
             Some(barrier) => Obstacle::NoWay { address, barrier },
-            None if self.complaint == Some(IcmpKind::Refused) => Obstacle::Closed { peer, address },
+            None if kind == IcmpKind::Refused => Obstacle::Closed { peer, address },
             None => Obstacle::Silence { peer, address },
         })
     }
@@ -210,7 +216,7 @@ impl Way<'_> {
             Some(SessionStatus {
                 other_psk: true, ..
             }) => other_psk(label.clone()),
-            Some(status) => match (why, self.said(&status)) {
+            Some(status) => match (why, self.said()) {
                 (Some(why), Some(said)) => why + ", and " + said,
                 (Some(words), None) | (None, Some(words)) => words,
                 (None, None) if status.tries > 0 => {
@@ -227,10 +233,10 @@ impl Way<'_> {
     }
 
     /// What the network says about the way there. Anybody on it can forge that: it explains, and no more.
-    fn said(&self, status: &SessionStatus) -> Option<Safe> {
-        let (kind, address) = (self.complaint?, status.address?);
+    fn said(&self) -> Option<Safe> {
+        let (address, kind) = self.complaint?;
         let words = match kind {
-            IcmpKind::Refused => " reports a closed port",
+            IcmpKind::Refused => return Some(closed_port(address)),
             IcmpKind::HostUnreachable | IcmpKind::NetUnreachable => " cannot be reached",
             IcmpKind::Prohibited => {
                 " cannot be reached: a firewall there, or here, lets nothing through"

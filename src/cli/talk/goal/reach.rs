@@ -107,8 +107,14 @@ impl Reach {
         !self.retries() && !self.again.has_stood
     }
 
-    /// Why the peer has not answered in time, as far as can be told.
-    pub(in crate::cli::talk) fn failure(&self, peer: Peer, tries: u32, now: Instant) -> Error {
+    /// Why the peer has not answered in time, as far as can be told. `called`: where calls go.
+    pub(in crate::cli::talk) fn failure(
+        &self,
+        peer: Peer,
+        tries: u32,
+        called: &[SocketAddr],
+        now: Instant,
+    ) -> Error {
         let Some(address) = self.addresses.first().copied() else {
             let reason = safe_line(&ResolveError::Temporary.to_string());
             return not_found(&self.host, reason);
@@ -123,7 +129,7 @@ impl Reach {
                 tries,
             };
         }
-        match self.reported(now) {
+        match self.reported(called, now) {
             Some((address, None)) => Error::PortClosed { peer, address },
             reported => Error::NoAnswer {
                 peer,
@@ -135,15 +141,24 @@ impl Reach {
         }
     }
 
-    /// What the network says about all addresses.
-    pub(super) fn reported(&self, now: Instant) -> Option<(SocketAddr, Option<Barrier>)> {
+    /// What the network says about all addresses at which it is called: those of the host, and whatever else is known.
+    pub(super) fn reported(
+        &self,
+        called: &[SocketAddr],
+        now: Instant,
+    ) -> Option<(SocketAddr, Option<Barrier>)> {
         let tried = now.saturating_since(self.started);
-        self.reports.of_all(&self.addresses, tried, now)
+        let all: Vec<SocketAddr> = self.addresses.iter().chain(called).copied().collect();
+        self.reports.of_all(&all, tried, now)
     }
 
     /// Why nothing gets to any of the addresses, if that is news: it is told once while nobody has answered.
-    pub(super) fn barred(&mut self, now: Instant) -> Option<(SocketAddr, Barrier)> {
-        let (address, barrier) = self.reported(now)?;
+    pub(super) fn barred(
+        &mut self,
+        called: &[SocketAddr],
+        now: Instant,
+    ) -> Option<(SocketAddr, Barrier)> {
+        let (address, barrier) = self.reported(called, now)?;
         let barrier = barrier?;
         (!core::mem::replace(&mut self.reports.is_told, true)).then_some((address, barrier))
     }

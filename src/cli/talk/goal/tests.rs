@@ -160,7 +160,7 @@ fn a_name_server_that_does_not_answer_ends_the_wait_too() {
     assert!(goal.overdue(Instant::ZERO).is_none());
     let overdue = goal.overdue(late).expect("else the loop would spin");
     let label = Safe::from("bob");
-    let error = overdue.failure(Peer { label, saved: true }, 0, late);
+    let error = overdue.failure(Peer { label, saved: true }, 0, &[], late);
     assert!(matches!(error, Error::HostNotFound { .. }), "{error:?}");
 }
 
@@ -339,7 +339,7 @@ fn refused() -> (Goal, Instant, Peer) {
     let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
     let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    assert!(goal.on_icmp(&closed(), now).is_some());
+    assert!(goal.on_icmp(&closed(), &[], now).is_some());
     (goal, now, Peer { label, saved: true })
 }
 
@@ -347,7 +347,7 @@ fn refused() -> (Goal, Instant, Peer) {
 fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
     let (peer, (mut goal, now, who)) = (PeerId::new([1; 32]), refused());
     let failure = |goal: &Goal| match goal {
-        Goal::Reach(reach) => reach.failure(who.clone(), 1, now),
+        Goal::Reach(reach) => reach.failure(who.clone(), 1, &[], now),
         Goal::Listen { .. } => panic!("somebody is to be reached"),
     };
     let of_another = Event::OtherPsk {
@@ -359,27 +359,30 @@ fn an_answer_with_another_secret_counts_for_more_than_what_the_network_says() {
     goal.on_event(&Event::OtherPsk { peer }, now);
     let error = failure(&goal);
     assert!(matches!(error, Error::OtherPsk { .. }), "{error:?}");
-    let obstacle = goal.obstacle(&who, now);
+    let obstacle = goal.obstacle(&who, &[], now);
     assert!(matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
     // The secret was mended here.
     goal.call_at_once(&peer, now);
-    let obstacle = goal.obstacle(&who, now);
+    let obstacle = goal.obstacle(&who, &[], now);
     assert!(!matches!(obstacle, Some(Obstacle::OtherPsk { .. })));
 }
 
 #[test]
 fn who_has_moved_away_from_a_closed_port_is_not_said_to_have_one() {
     let (mut goal, mut now, who) = refused();
-    let obstacle = goal.obstacle(&who, now);
+    let obstacle = goal.obstacle(&who, &[], now);
     assert!(matches!(obstacle, Some(Obstacle::Closed { .. })));
     next_look_up(&mut goal, &mut now, found(2)).unwrap();
-    let obstacle = goal.obstacle(&who, now);
+    let obstacle = goal.obstacle(&who, &[], now);
     assert!(
         matches!(obstacle, Some(Obstacle::Silence { .. })),
         "{obstacle:?}"
     );
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    assert!(goal.on_icmp(&closed(), now).is_none(), "it is told once");
+    assert!(
+        goal.on_icmp(&closed(), &[], now).is_none(),
+        "it is told once"
+    );
 }
 
 fn said_of(last: u8, kind: IcmpKind) -> IcmpError {
@@ -394,9 +397,9 @@ fn where_nothing_gets_that_is_told_for_as_long_as_another_try_would_bring_it_aga
     let who = Peer { label, saved: true };
     let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
     next_look_up(&mut goal, &mut now, found(1)).unwrap();
-    let barrier = |goal: &Goal, now| match (goal.obstacle(&who, now), goal) {
+    let barrier = |goal: &Goal, now| match (goal.obstacle(&who, &[], now), goal) {
         (Some(Obstacle::NoWay { barrier, .. }), Goal::Reach(reach)) => {
-            let failure = reach.failure(who.clone(), 1, now);
+            let failure = reach.failure(who.clone(), 1, &[], now);
             assert!(
                 matches!(failure, Error::NoAnswer { barrier: Some(it), .. } if it == barrier),
                 "{failure:?}"
@@ -417,14 +420,14 @@ fn where_nothing_gets_that_is_told_for_as_long_as_another_try_would_bring_it_aga
         (IcmpKind::Prohibited, Some(Barrier::Firewall)),
         (IcmpKind::HostUnreachable, Some(Barrier::NoWay)),
     ] {
-        goal.on_icmp(&said_of(1, kind), now);
+        goal.on_icmp(&said_of(1, kind), &[], now);
         assert_eq!(barrier(&goal, now), wanted, "{kind:?}");
     }
     let after = |seconds| now + Duration::from_secs(seconds);
     assert_eq!(barrier(&goal, after(5)), Some(Barrier::NoWay));
     assert_eq!(barrier(&goal, after(6)), None);
     // Tries are rare by then.
-    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), after(90));
+    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), &[], after(90));
     assert_eq!(barrier(&goal, after(150)), Some(Barrier::NoWay));
     assert_eq!(barrier(&goal, after(151)), None);
 }
@@ -438,7 +441,7 @@ fn that_nothing_gets_anywhere_is_news_once_until_there_is_a_way_again_or_an_answ
     let there = found(1).unwrap()[0];
     let news = Some((bob, there, Some(Barrier::NoWay)));
     let tries = |goal: &mut Goal| {
-        [1, 2, 1, 2].map(|last| goal.on_icmp(&said_of(last, IcmpKind::NetUnreachable), now))
+        [1, 2, 1, 2].map(|last| goal.on_icmp(&said_of(last, IcmpKind::NetUnreachable), &[], now))
     };
     assert_eq!(tries(&mut goal), [None, news, None, None]);
     assert!(goal.on_way_again(&bob));
@@ -457,14 +460,14 @@ fn nothing_is_told_before_each_address_has_a_report_and_then_a_closed_port_says_
     let who = Peer { label, saved: true };
     let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
     next_look_up(&mut goal, &mut now, all_found(&[1, 2])).unwrap();
-    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), now);
-    let obstacle = goal.obstacle(&who, now);
+    goal.on_icmp(&said_of(1, IcmpKind::NetUnreachable), &[], now);
+    let obstacle = goal.obstacle(&who, &[], now);
     assert!(
         matches!(obstacle, Some(Obstacle::Silence { .. })),
         "{obstacle:?}"
     );
-    goal.on_icmp(&said_of(2, IcmpKind::Refused), now);
-    let obstacle = goal.obstacle(&who, now);
+    goal.on_icmp(&said_of(2, IcmpKind::Refused), &[], now);
+    let obstacle = goal.obstacle(&who, &[], now);
     let there = found(2).unwrap()[0];
     assert!(
         matches!(obstacle, Some(Obstacle::Closed { address, .. }) if address == there),
@@ -544,4 +547,26 @@ fn whoever_has_been_there_and_is_not_reached_any_more_is_looked_up_although_nobo
     goal.on_event(&unreachable, now);
     goal.on_closed(&peer, CloseReason::Goodbye, now);
     assert_eq!(goal.patience(now), None, "it has left");
+}
+
+/// It was said that this machine has no way there while the second saved address was called and only silent.
+#[test]
+fn nothing_is_told_before_each_address_that_is_called_has_a_report_wherever_it_is_saved() {
+    let (bob, label) = (PeerId::new([1; 32]), Safe::from("bob"));
+    let who = Peer { label, saved: true };
+    let (mut goal, mut now) = (reach(bob, true), Instant::ZERO);
+    next_look_up(&mut goal, &mut now, found(1)).unwrap();
+    let called = all_found(&[2, 1]).unwrap();
+    let says = |goal: &mut Goal, last, kind| goal.on_icmp(&said_of(last, kind), &called, now);
+    assert_eq!(says(&mut goal, 1, IcmpKind::NetUnreachable), None);
+    let obstacle = goal.obstacle(&who, &called, now);
+    let is_silent = matches!(obstacle, Some(Obstacle::Silence { .. }));
+    assert!(is_silent, "{obstacle:?}");
+    let news = says(&mut goal, 2, IcmpKind::NetUnreachable);
+    assert!(
+        matches!(news, Some((_, _, Some(Barrier::NoWay)))),
+        "{news:?}"
+    );
+    let closed = says(&mut goal, 2, IcmpKind::Refused);
+    assert_eq!(closed, Some((bob, called[0], None)));
 }

@@ -251,7 +251,7 @@ fn what_the_network_says_is_part_of_the_reason() {
     let reason = |link, complaint| {
         let way = Way {
             link,
-            complaint: Some(complaint),
+            complaint: calls.address.map(|at| (at, complaint)),
             ..way(calls, &unknown)
         };
         way.reason().to_string()
@@ -260,7 +260,7 @@ fn what_the_network_says_is_part_of_the_reason() {
         (
             None,
             IcmpKind::Refused,
-            "192.0.2.7:7419 reports a closed port",
+            "closed port reported at 192.0.2.7:7419",
         ),
         (
             None,
@@ -276,7 +276,7 @@ fn what_the_network_says_is_part_of_the_reason() {
         (
             Some(&left),
             IcmpKind::Refused,
-            "bob left, and 192.0.2.7:7419 reports a closed port",
+            "bob left, and closed port reported at 192.0.2.7:7419",
         ),
     ] {
         assert_eq!(reason(link, complaint), words);
@@ -515,9 +515,9 @@ fn what_the_network_says_is_what_is_in_the_way() {
         ..NOBODY
     };
     let link = Link::default();
-    let hindrance = |complaint| {
+    let hindrance = |complaint: Option<IcmpKind>| {
         let way = Way {
-            complaint,
+            complaint: calls.address.zip(complaint),
             ..way(calls, &link)
         };
         format!("{:?}", way.hindrance())

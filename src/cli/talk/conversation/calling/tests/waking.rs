@@ -211,3 +211,31 @@ fn of_many_who_are_called_where_they_were_met_so_many_are_at_one_time_until_all_
     talk.look_at_network(false, now).unwrap();
     assert_eq!(called(&talk), 299, "the last one has left meanwhile");
 }
+
+/// Its call went on for ever: a call anew was one that is wanted.
+#[test]
+fn who_is_called_once_is_called_no_more_often_if_the_network_comes_meanwhile() {
+    for comes in [false, true] {
+        let home = tempfile::tempdir().unwrap();
+        let (mut talk, _program) = conversation(home.path(), &bob(), LISTEN);
+        is_met(&mut talk, BOB);
+        wakes(&mut talk);
+        assert_eq!(tries(&talk, BOB), 1);
+        if comes {
+            let at: SocketAddr = SOMEWHERE.parse().unwrap();
+            talk.state.routes.note_way(BOB, at.ip(), false);
+            let now = talk.clock.now();
+            talk.look_at_network(false, now).unwrap();
+        }
+        let next = talk.handle.with(|messenger, now| {
+            let mut at = now;
+            for _ in 0..400 {
+                at = at + Duration::from_secs(1);
+                messenger.handle_timeout(at);
+                while messenger.endpoint_mut().poll_transmit(at).is_some() {}
+            }
+            messenger.endpoint().status(BOB, at).unwrap().next_try
+        });
+        assert_eq!(next.unwrap(), None, "the network comes: {comes}");
+    }
+}
