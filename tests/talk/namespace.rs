@@ -17,7 +17,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// One in which the shell has done this; none where a user may not have one, which is said.
+    /// One in which the shell has done this, which has to succeed; none where a user may not have one, which is said.
     pub(crate) fn new(first: &str) -> Option<Self> {
         let mut command = Command::new("unshare");
         let pipes = command.args(["-Urnm", "sh"]).stdin(Stdio::piped());
@@ -32,12 +32,12 @@ impl Network {
             input,
             output: BufReader::new(output),
         };
-        let is_there =
-            network.does(KNOWS_ROOT) && network.does("ip link set lo up") && network.does(first);
-        if !is_there {
+        if !network.does(KNOWS_ROOT) || !network.does("ip link set lo up") {
             skipped("no network namespace for a user");
+            return None;
         }
-        is_there.then_some(network)
+        assert!(network.does(first), "{first}");
+        Some(network)
     }
 
     /// Whether the shell does that.

@@ -187,6 +187,67 @@ fn who_calls_again_and_again_is_told_that_there_is_no_way_and_when_there_is_one(
     assert_eq!(said.matches("nothing gets to").count(), 1, "{said}");
 }
 
+/// That was only told of the address that is tried first.
+#[cfg(target_os = "linux")]
+#[test]
+fn there_is_a_way_again_where_one_of_several_addresses_can_be_reached() {
+    let (alice, bob) = two_addresses();
+    let Some(mut network) = Network::new("true") else {
+        return;
+    };
+    let mut caller = network.start(&alice, &["connect", "bob", "--retry"]);
+    caller.told("nothing gets to ");
+    assert!(network.does("ip addr add 192.0.2.9/32 dev lo"));
+    caller.told("there is a way to 192.0.2.9:7419 again; trying on");
+    let _listener = network.start(&bob, &["listen", "192.0.2.9:7419"]);
+    caller.told("secure: bob at 192.0.2.9:7419");
+}
+
+/// This machine was said to have no way there, by `send` and by `connect`, while calls left for the second address.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_is_not_blamed_that_reaches_one_of_several_addresses() {
+    let (alice, _bob) = two_addresses();
+    let Some(network) = Network::new("ip addr add 192.0.2.9/32 dev lo") else {
+        return;
+    };
+    // Whoever has that address is silent.
+    let carol = Home::new();
+    carol.key();
+    let mut other = network.start(&carol, &["listen", "192.0.2.9:7419", "--stealth"]);
+    other.told("listening on 192.0.2.9:7419");
+    let send = ["send", "bob", "hello", "--wait", "3s"];
+    let connect = ["connect", "bob", "--timeout", "3s"];
+    let blames_nothing = |args: &[&str]| {
+        let ended = network.start(&alice, args).end();
+        let told = ended.told;
+        assert!(told.contains("SC"), "{told}");
+        assert!(!told.contains("no way there"), "{told}");
+        assert!(!told.contains("nothing gets to"), "{told}");
+    };
+    blames_nothing(&send);
+    blames_nothing(&connect);
+    let mut daemon = network.start(&alice, &["daemon", "0"]);
+    daemon.told("listening on");
+    blames_nothing(&send);
+}
+
+/// Bob is saved with an address that no machine without IPv6 reaches, and with another.
+#[cfg(target_os = "linux")]
+fn two_addresses() -> (Home, Home) {
+    let (alice, bob) = (Home::new(), Home::new());
+    bob.knows("alice", &alice);
+    let add = ["peers", "add", "bob", &bob.key()];
+    let addresses = [
+        "--address",
+        "[2001:db8::9]:7419",
+        "--address",
+        "192.0.2.9:7419",
+    ];
+    alice.run(&[&add[..], &addresses].concat());
+    (alice, bob)
+}
+
 /// It named no host, though the line at the start did.
 #[cfg(target_os = "linux")]
 #[test]
