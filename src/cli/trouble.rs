@@ -145,7 +145,7 @@ fn shared_directory(path: &Path, mode: Safe) -> Report {
     refusing(path)
         .cause(Safe::from("Other users of this machine can put files beside yours there") + mode)
         .attempt([mkdir])
-        .cause("Move what is yours into that, and name it instead (--home).")
+        .cause("Put what is yours into that, and name it instead: in --home, or before the file's name.")
 }
 
 fn wrong_owner(path: &Path, is_identity: bool) -> Report {

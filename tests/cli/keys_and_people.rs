@@ -339,7 +339,7 @@ fn a_home_where_others_can_put_files_is_refused_and_its_key_stays() {
     let told = "error: refusing to use HOME  [SC02]\n\
                 \x20 Other users of this machine can put files beside yours there (mode 1777).\n\
                 \x20 try: mkdir -m 700 HOME/securechat\n\
-                \x20 Move what is yours into that, and name it instead (--home).\n";
+                \x20 Put what is yours into that, and name it instead: in --home, or before the file's name.\n";
     let commands: [&[&str]; 4] = [
         &search,
         &["peers", "add", "carol", CAROL],

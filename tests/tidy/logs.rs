@@ -32,6 +32,18 @@ const BANNED: [&str; 7] = [
     "record_debug",
 ];
 
+/// A service manager keeps what a daemon says; without `-q` names and addresses are in it.
+#[test]
+fn every_unit_that_a_document_names_is_quiet() {
+    let texts: Vec<String> = files("docs", "md").iter().map(|it| read(it)).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let units: Vec<&str> = lines.filter(|it| it.contains("ExecStart=")).collect();
+    assert!(units.len() > 1, "{units:?}");
+    let is_loud = |unit: &&&str| !unit.contains("securechat daemon -q");
+    let loud = units.iter().filter(is_loud).map(ToString::to_string);
+    report("units without -q", &loud.collect::<Vec<_>>());
+}
+
 #[test]
 fn no_log_line_above_trace_has_a_field_that_nobody_looked_at() {
     let (mut findings, mut lines) = (Vec::new(), 0);

@@ -174,7 +174,7 @@ fn a_directory_that_all_may_write_to_leads_to_one_in_it_and_keeps_its_mode() {
         "error: refusing to use /tmp  [SC02]\n\
          \x20 Other users of this machine can put files beside yours there (mode 1777).\n\
          \x20 try: mkdir -m 700 /tmp/securechat\n\
-         \x20 Move what is yours into that, and name it instead (--home)."
+         \x20 Put what is yours into that, and name it instead: in --home, or before the file's name."
     );
     let closed = shown_of(&ErrorKind::UnsafeDirectory { mode: 0o777 }, "/h");
     assert!(closed.ends_with("try: chmod go-w /h"), "{closed}");
