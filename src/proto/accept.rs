@@ -17,8 +17,9 @@ use crate::proto::endpoint::Endpoint;
 use crate::proto::guard::Verdict;
 use crate::proto::job::{Accept, Accepted, Respond, Responded, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
-use crate::proto::limits::{MAX_NEXT_KEYPAIRS, TIMESTAMP_LIFE};
+use crate::proto::limits::TIMESTAMP_LIFE;
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
+use crate::proto::peer::LastCall;
 use crate::proto::reassembly::{Answer, Ephemeral, SlotKey};
 use crate::proto::route::Route;
 use crate::proto::ruling::{Finding, Message, Ruling};
@@ -170,12 +171,12 @@ impl Endpoint {
     /// original, which a copy has overtaken: it gets an answer and keys of its own, so that each answer proves one address.
     fn is_open_copy(&self, slot: &SlotKey, message1: &[u8; MESSAGE1_LEN], now: Instant) -> bool {
         let shared = &self.shared;
-        let is_open = |announced: &Option<(PeerId, SessionIndex)>| {
+        let is_open = |announced: Option<(PeerId, SessionIndex)>| {
             let held = |(peer, index)| shared.keys.find(index).is_some_and(|it| it.peer == peer);
             announced.is_none_or(held)
         };
-        let copies = shared.reassembly.copies(slot, message1, now);
-        (1..MAX_NEXT_KEYPAIRS).contains(&copies.filter(is_open).count())
+        let mut copies = shared.reassembly.copies(slot, message1, now);
+        copies.any(is_open)
     }
 
     /// Decides how to receive `peer`, and remembers the timestamp of those with a record.
@@ -200,14 +201,11 @@ impl Endpoint {
         }
         let peer = self.peers.get_mut(&id).ok_or(DropReason::NotWelcome)?;
         let is_live = peer.keys.current().is_some();
-        let remembered = |since: Instant| is_live || now.saturating_since(since) < TIMESTAMP_LIFE;
-        if let Some((last, since)) = peer.timestamp
-            && remembered(since)
-            && (payload.timestamp < last || payload.timestamp == last && !is_copy)
-        {
-            return Err(DropReason::OldTimestamp);
-        }
-        peer.timestamp = Some((payload.timestamp, now));
+        let is_remembered =
+            |it: &LastCall| is_live || now.saturating_since(it.since) < TIMESTAMP_LIFE;
+        let last = peer.last_call.filter(is_remembered);
+        let call = LastCall::next(last, payload.timestamp, is_copy, now);
+        peer.last_call = Some(call.ok_or(DropReason::OldTimestamp)?);
         Ok(if peer.is_guest() {
             Welcome::Guest
         } else {

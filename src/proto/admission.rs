@@ -164,11 +164,7 @@ impl Endpoint {
             return;
         };
         for keypair in peer.keys.iter() {
-            if let Some(reached) = keypair.proves {
-                let slot = (reached.peer, keypair.remote_index);
-                let reassembly = &mut self.shared.reassembly;
-                reassembly.confirmed(&slot, keypair.local_index);
-            }
+            self.shared.reassembly.confirmed(keypair.remote_index, id);
         }
         self.forget(id);
     }

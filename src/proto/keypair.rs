@@ -213,6 +213,11 @@ impl Keypair {
         self.connection != new.connection && self.created <= new.started
     }
 
+    /// Whether this is another answer to the message 1 that `other` answers.
+    fn is_of_copy(&self, other: &Self) -> bool {
+        (self.remote_index, self.connection) == (other.remote_index, other.connection)
+    }
+
     /// The static key of whoever started the handshake.
     fn initiator_id(&self, local: PeerId) -> PeerId {
         if self.initiator { local } else { self.peer }
@@ -293,7 +298,8 @@ impl KeySlots {
             // A newer one stays: the confirmation may have been held back on its way, and its sender
             // may have started anew meanwhile.
             self.next.retain(|held| !Arc::ptr_eq(held, &keypair));
-            erased.extend(self.take_next(|held| held.epoch < keypair.epoch));
+            let is_of_copy = |held: &Keypair| held.is_of_copy(&keypair);
+            erased.extend(self.take_next(|held| held.epoch < keypair.epoch || is_of_copy(held)));
         } else {
             erased.extend(self.take_next(|held| held.is_outlived_by(&keypair)));
         }

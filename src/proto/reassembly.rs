@@ -216,28 +216,24 @@ impl Reassembly {
 
     /// A message that proved true has no answer after all: frees the slot that keeps it.
     pub(super) fn unanswered(&mut self, key: &SlotKey, ephemeral: &Ephemeral) {
-        let _ = self.free_if(key, |proved| proved.is(ephemeral));
+        self.free_if(key, |proved| proved.is(ephemeral));
     }
 
-    /// The keypair that an answer announced under `index` is confirmed: nobody asks for it again. Frees the
-    /// slot that keeps it, and those of copies of its message.
-    pub(super) fn confirmed(&mut self, key: &SlotKey, index: SessionIndex) {
-        let is_it = |proved: &Proved| proved.answer.as_ref().is_some_and(|it| it.index == index);
-        let Some(freed) = self.free_if(key, is_it) else {
-            return;
-        };
-        let is_copy = |proved: &Proved| proved.message1 == freed.message1;
-        self.slots
-            .retain(|other, slot| other.1 != key.1 || !slot.proved.as_ref().is_some_and(is_copy));
+    /// The keypair of an answer to what `peer` sent under `sender` is confirmed: nobody asks for one again. Frees the slot
+    /// that keeps it, and those of copies of its message.
+    pub(super) fn confirmed(&mut self, sender: SessionIndex, peer: PeerId) {
+        let is_it = |answer: &Answer| answer.peer == peer;
+        self.slots.retain(|other, slot| {
+            let proved = slot.proved.as_ref().filter(|_| other.1 == sender);
+            !proved.is_some_and(|it| it.answer.as_ref().is_some_and(is_it))
+        });
     }
 
-    fn free_if(&mut self, key: &SlotKey, is_it: impl FnOnce(&Proved) -> bool) -> Option<Proved> {
-        let slot = self.slots.get(key);
-        let is_it = slot
-            .and_then(|slot| slot.proved.as_ref())
-            .is_some_and(is_it);
-        let freed = is_it.then(|| self.slots.remove(key)).flatten();
-        freed.and_then(|slot| slot.proved)
+    fn free_if(&mut self, key: &SlotKey, is_it: impl FnOnce(&Proved) -> bool) {
+        let proved = self.slots.get(key).and_then(|slot| slot.proved.as_ref());
+        if proved.is_some_and(is_it) {
+            self.slots.remove(key);
+        }
     }
 
     fn forget_old(&mut self, now: Instant) {

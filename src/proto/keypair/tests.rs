@@ -45,7 +45,7 @@ fn made(
         place: Place::for_testing_only(0),
         epoch: Epoch(epoch),
         local_index: SessionIndex(u32::try_from(epoch).unwrap()),
-        remote_index: SessionIndex(9),
+        remote_index: SessionIndex(100 + u32::try_from(epoch).unwrap()),
         connection,
         initiator,
         handshake: [0; 32],

@@ -8,7 +8,9 @@ use crate::id::ConnectionId;
 use crate::proto::connection::Connection;
 use crate::proto::event::Event;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::{REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER};
+use crate::proto::limits::{
+    MAX_NEXT_KEYPAIRS, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER,
+};
 use crate::proto::peer::{Peer, Standing};
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -26,11 +28,12 @@ impl Peer {
         for erased in self.keys.promote(Arc::clone(keypair), shared.id) {
             shared.keys.remove(&erased);
         }
-        if !keypair.initiator
-            && let Some(reached) = keypair.proves
-        {
-            let slot = (reached.peer, keypair.remote_index);
-            shared.reassembly.confirmed(&slot, keypair.local_index);
+        if !keypair.initiator {
+            let sender = keypair.remote_index;
+            shared.reassembly.confirmed(sender, self.id);
+            if let Some(call) = &mut self.last_call {
+                call.answers = MAX_NEXT_KEYPAIRS;
+            }
         }
         self.arm_erase(shared);
         self.stop_handshake(shared);

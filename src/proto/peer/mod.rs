@@ -35,7 +35,7 @@ use crate::proto::event::{CloseReason, SessionStatus, Transfer};
 use crate::proto::former::Caller;
 use crate::proto::initiate::Retry;
 use crate::proto::keypair::{ConnectionPair, KeySlots};
-use crate::proto::limits::{GUEST_LIFE, MAX_ADDRESSES, RETRY_JITTER};
+use crate::proto::limits::{GUEST_LIFE, MAX_ADDRESSES, MAX_NEXT_KEYPAIRS, RETRY_JITTER};
 use crate::proto::path::PathState;
 use crate::proto::peer::introduction::Introduction;
 pub(super) use crate::proto::peer::standing::{Arrival, Standing};
@@ -75,8 +75,8 @@ pub(super) struct Peer {
     pub(super) keeps_out: bool,
     /// How often in a row it left with something waiting for it, since it last receipted anything.
     pub(super) partings: u8,
-    /// The greatest handshake timestamp accepted, and when.
-    pub(super) timestamp: Option<(Timestamp, Instant)>,
+    /// The last call that was accepted.
+    pub(super) last_call: Option<LastCall>,
     pub(super) armed: Armed,
     /// Whether it stands in the queue of those that may have something to send.
     pub(super) is_dirty: bool,
@@ -133,6 +133,41 @@ pub(super) enum Fate {
     Asks(Option<String>),
 }
 
+/// A call that was accepted: the one with the greatest timestamp of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastCall {
+    pub(super) timestamp: Timestamp,
+    /// When it came first.
+    pub(super) since: Instant,
+    /// How often its message 1 was answered, from all addresses that it came from; at most [`MAX_NEXT_KEYPAIRS`], and no more
+    /// once an answer is made use of.
+    pub(super) answers: usize,
+}
+
+impl LastCall {
+    /// A call with this timestamp, if it is to be answered after the last one that is remembered. `is_copy`: that came from
+    /// elsewhere, and no answer to it has been made use of.
+    pub(super) fn next(
+        last: Option<Self>,
+        timestamp: Timestamp,
+        is_copy: bool,
+        now: Instant,
+    ) -> Option<Self> {
+        match last {
+            Some(last) if timestamp < last.timestamp => None,
+            Some(last) if timestamp == last.timestamp => {
+                let answers = last.answers + 1;
+                (is_copy && answers <= MAX_NEXT_KEYPAIRS).then_some(Self { answers, ..last })
+            }
+            Some(_) | None => Some(Self {
+                timestamp,
+                since: now,
+                answers: 1,
+            }),
+        }
+    }
+}
+
 impl Peer {
     pub(super) fn new(id: PeerId, place: Place, standing: Standing, shared: &mut Shared) -> Self {
         let label = shared.next_label();
@@ -156,7 +191,7 @@ impl Peer {
             pending: false,
             keeps_out: false,
             partings: 0,
-            timestamp: None,
+            last_call: None,
             armed: Armed::default(),
             is_dirty: false,
             is_stirred: false,

@@ -1,5 +1,7 @@
 //! A message 1 that is sent again, and the message 2 that answers it again.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::crypto::MacKey;
 use crate::id::SessionIndex;
@@ -8,7 +10,7 @@ use crate::proto::limits::{
     INIT_SENDINGS, MAX_JOBS, MAX_NEXT_KEYPAIRS, MAX_RESP_VARIANTS, RESP_SENDINGS, SLOT_LIFE,
     SOURCE_BURST,
 };
-use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, VERSION};
+use crate::wire::limits::{MESSAGE1_LEN, MESSAGE2_LEN, RESP_LEN, VERSION};
 use crate::wire::packet::{encode_init, encode_resp};
 
 pub(super) type Datagrams = Vec<Vec<u8>>;
@@ -311,8 +313,26 @@ fn whichever_answer_of_several_arrives_is_made_use_of_and_no_copy_gets_one_then(
             let late = answers(&mut b, elsewhere(copy), &sent, now(1));
             assert!(late.is_empty(), "{used}, {copy}");
         }
-        assert_eq!(b.endpoint.stats().slots, 0);
+        let stats = b.endpoint.stats();
+        assert_eq!((stats.slots, stats.keypairs), (0, 1));
     }
+}
+
+/// Whoever had recorded one had it answered for as long as he liked after a restart, from two ports in turn.
+#[test]
+fn a_message_1_gets_so_many_answers_whenever_and_from_wherever_it_comes() {
+    let (mut a, mut b) = acquainted();
+    let sent = call(&mut a, &b);
+    let mut all = BTreeSet::new();
+    for second in (0..600).step_by(3) {
+        for port in 0..4 {
+            let from = SocketAddr::from(([198, 51, 100, 9], 1 + (second / 3 + port) % 5));
+            let answers = answers(&mut b, from, &sent, now(u64::from(second) * 1_000));
+            // And perhaps a cookie.
+            all.extend(answers.into_iter().filter(|it| it.len() == RESP_LEN));
+        }
+    }
+    assert_eq!(all.len(), 2 * MAX_NEXT_KEYPAIRS);
 }
 
 #[test]
