@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use securechat::proto::{ApiMisuse, Event};
 use securechat::sim::{Filter, LinkConfig, NatConfig, NodeId, Pair, Sighting, Verdict, World};
-use simulated::{DATA, INIT, SOON, assert_well, clear, is, ms, secs, sent, talk_until_heard};
+use simulated::{DATA, INIT, RESP, SOON, assert_well, clear, is, ms, secs, sent, talk_until_heard};
 
 #[test]
 fn a_roaming_peer_takes_its_session_along() {

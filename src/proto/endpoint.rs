@@ -239,7 +239,7 @@ impl Endpoint {
     }
 
     /// As [`Endpoint::connect`] where it is known to be, for an owner whom nobody waits for: if nobody answers, no
-    /// attempt follows on [`Event::Unreachable`], unless something waits for the peer.
+    /// attempt follows on [`Event::Unreachable`], unless something waits for the peer, or a NAT's mapping towards it is held open.
     ///
     /// # Errors
     /// As [`Endpoint::connect`].

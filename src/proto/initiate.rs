@@ -21,6 +21,7 @@ use crate::proto::initiate::retry::{jitter, spread};
 use crate::proto::job::{Finish, Finished, Initiate, Initiated, Work};
 use crate::proto::keypair::{Keypair, KeypairInfo};
 use crate::proto::limits::{MAX_ADDRESSES, RETRY_DELAYS, RETRY_SLOW};
+use crate::proto::path::PathState;
 use crate::proto::payload::{InitPayload, RespPayload, Welcome};
 use crate::proto::peer::Peer;
 use crate::proto::route::Route;
@@ -80,7 +81,14 @@ impl Peer {
         if !self.may_be_called() || !is_possible(&self.id) {
             return false;
         }
-        self.retry = Some(Retry::new(since));
+        let is_astray = |path: &PathState| path.last_proved().is_none();
+        let is_astray = self.path.as_ref().is_some_and(is_astray);
+        self.astray = if is_astray {
+            self.astray.saturating_add(1)
+        } else {
+            0
+        };
+        self.retry = Some(Retry::new(since, self.astray));
         true
     }
 

@@ -251,6 +251,7 @@ impl PathState {
         now: Instant,
     ) -> Option<Change> {
         let from = from.into();
+        self.contested = self.contested.filter(|until| now < *until);
         self.arrived = Some((from, len));
         if from.peer == self.address {
             if let Some(proving) = &mut self.proving {

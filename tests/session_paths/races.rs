@@ -19,8 +19,9 @@ struct Habit {
     fresh: bool,
     /// Of so many datagrams one is left alone; none: of no number.
     spares: Option<usize>,
-    /// The first of the types that are copied.
+    /// The first and the last of the types that are copied.
     from_type: u8,
+    to_type: u8,
 }
 
 struct Racer {
@@ -38,7 +39,7 @@ impl Racer {
         let (seen, mut count) = (Rc::clone(&copies), 0);
         pair.network_mut().set_filter(Some(Box::new(move |it| {
             let is_copied = it.sender == Some(host_a) || habit.both && it.sender == Some(host_b);
-            let is_kind = it.datagram[0] <= DATA && it.datagram[0] >= habit.from_type;
+            let is_kind = (habit.from_type..=habit.to_type).contains(&it.datagram[0]);
             if is_copied && is_kind && !is_his(it.to) {
                 count += 1;
                 if habit.spares.is_none_or(|nth| count % nth != 0) {
@@ -115,6 +116,7 @@ const ALL_DATA: Habit = Habit {
     fresh: false,
     spares: None,
     from_type: DATA,
+    to_type: DATA,
 };
 
 #[test]
@@ -243,5 +245,43 @@ fn a_call_connects_under_a_race_without_end_and_its_keys_are_renewed() {
             racer.assert_bounded(&pair);
             assert_eq!(pair.violations(), &[] as &[String]);
         }
+    }
+}
+
+/// Two addresses are saved for the one who is called, as of a name with both families: an answer proves neither then. Where the
+/// caller took the one that the first copy came from for the peer's, nothing was heard there, and so again with each call.
+#[test]
+fn a_call_to_several_addresses_connects_though_each_answer_comes_first_from_elsewhere() {
+    let nobody = SocketAddr::from(([198, 51, 100, 9], 7_419));
+    for is_first in [true, false] {
+        let mut pair = Pair::new(65);
+        let (a, b) = (pair.a, pair.b);
+        let mut called = [pair.address(b), nobody];
+        if !is_first {
+            called.reverse();
+        }
+        let habit = Habit {
+            both: true,
+            from_type: RESP,
+            to_type: RESP,
+            ..ALL_DATA
+        };
+        let mut racer = Racer::new(&mut pair, habit);
+        let peer = pair.id(b);
+        let connected = pair.command(a, |it, now| it.connect(peer, &called, now));
+        connected.unwrap().unwrap();
+        let start = pair.now();
+        while pair.established(b, a) == 0 && pair.now() < start + secs(60) {
+            racer.pass(&mut pair, ms(100));
+        }
+        println!(
+            "XX first {is_first}: {:?}",
+            pair.now().saturating_since(start)
+        );
+        let line = pair.talk(a, b).unwrap();
+        racer.pass(&mut pair, LINE_TAKES);
+        assert!(pair.has_seen(b, &line), "first: {is_first}");
+        assert_talks_on(&mut pair, &mut racer, "an answer");
+        racer.assert_bounded(&pair);
     }
 }

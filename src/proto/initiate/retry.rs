@@ -20,6 +20,8 @@ pub(in crate::proto) struct Retry {
     pub(super) sending: u32,
     /// Whether it began anew because its timer was late.
     was_late: bool,
+    /// How many series in a row, this one included, have begun while the peer was where nothing has proved it to be.
+    astray: u8,
     /// Whether it goes on for nothing but to hold a mapping open.
     pub(super) holds_open: bool,
     /// Whether it began because keys were to be renewed while they still hold.
@@ -31,7 +33,7 @@ pub(in crate::proto) struct Retry {
 }
 
 impl Retry {
-    pub(super) const fn new(since: Instant) -> Self {
+    pub(super) const fn new(since: Instant, astray: u8) -> Self {
         Self {
             since,
             due: since,
@@ -39,6 +41,7 @@ impl Retry {
             attempts: 0,
             sending: 0,
             was_late: false,
+            astray,
             holds_open: false,
             renews: false,
             told: false,
@@ -56,7 +59,7 @@ impl Retry {
                 was_late: true,
                 told: self.told,
                 told_of_psk: self.told_of_psk,
-                ..Self::new(now)
+                ..Self::new(now, self.astray)
             };
         }
     }
@@ -86,15 +89,17 @@ impl Retry {
 
     /// Whether the sending at hand is the first of all, and keys are renewed by it that still hold.
     pub(super) const fn begins_renewal(self) -> bool {
-        self.renews && self.attempts == 1 && self.sending == 1
+        self.renews && self.attempts == 1 && self.sending == 1 && self.astray == 0
     }
 
     /// Which address the sending at hand goes to alone, counted from the last: the first sending of each attempt but
     /// the first goes to one, in turn. The peer answers the one that it reads first, and that may come by a way which
-    /// brings nothing back.
+    /// brings nothing back. So do those of a series that begins astray, another of each: only what went to one address
+    /// proves one, whoever sends the answer on.
     pub(super) fn alone(self) -> Option<usize> {
-        let is_alone = self.sending == 1 && self.attempts > 1;
-        is_alone.then(|| self.attempts as usize - 2)
+        let turn = self.attempts.saturating_add(self.astray.into());
+        let turn = usize::try_from(turn).ok().filter(|_| self.sending == 1);
+        turn?.checked_sub(2)
     }
 }
 

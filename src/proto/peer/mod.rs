@@ -67,6 +67,8 @@ pub(super) struct Peer {
     /// The attempt whose message 1 the worker is making.
     pub(super) building: Option<Building>,
     pub(super) retry: Option<Retry>,
+    /// How many series of attempts in a row have begun while it was where nothing has proved it to be.
+    pub(super) astray: u8,
     /// Whether the owner asked for a session that does not stand yet.
     pub(super) wanted: bool,
     /// Whether the owner has something that only a session can bring forward.
@@ -187,6 +189,7 @@ impl Peer {
             attempts: Attempts::default(),
             building: None,
             retry: None,
+            astray: 0,
             wanted: false,
             pending: false,
             keeps_out: false,

@@ -73,6 +73,11 @@ impl Peer {
             (Some(path), Some(reached)) if !is_new && reached.peer == from.peer => {
                 path.on_handshake(from, len, pto, now)
             }
+            // Where nothing has proved it to be there is nothing that others could take from it.
+            (Some(path), Some(reached)) if path.last_proved().is_none() => {
+                *path = PathState::proved(reached);
+                None
+            }
             (Some(_), _) if !is_new => None,
             (path, reached) => {
                 *path = reached.map(PathState::proved);

@@ -102,7 +102,7 @@ impl Conversation {
                 Whose::Program(find) => self.answer(&find.asked, Err(Error::BadRequest { reason })),
                 Whose::Person(_) if is_at_once => {}
                 Whose::Person(_) => {
-                    self.warn("not looked for to the end: the program ended".into())
+                    self.warn("not looked for to the end: the program ended".into());
                 }
             }
         }

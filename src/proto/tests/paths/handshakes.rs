@@ -274,7 +274,8 @@ fn a_cookie_is_answered_at_each_address_that_was_called() {
         let sent = a.drain(at);
         left -= bytes_to(third, &sent);
         calls.extend(sent.into_iter().filter(|(_, it)| it[0] == 1));
-        if !calls.is_empty() {
+        // At first one address is called alone.
+        if calls.len() > 2 {
             break;
         }
     }
