@@ -72,7 +72,10 @@ fn words(kind: &ErrorKind, path: Option<&Path>, is_identity: bool, said: Safe) -
         ErrorKind::Io(error)
             if is_messages(path) && error.kind() == io::ErrorKind::FileTooLarge =>
         {
-            unwritable(path, "no file may get so large here (ulimit -f)")
+            unwritable(
+                path,
+                "no file may get so large here (ulimit -f, or the file system)",
+            )
         }
         ErrorKind::ReadOnly(error) | ErrorKind::Io(error) if is_messages(path) => {
             unwritable(path, safe_line(&error.to_string()))

@@ -54,6 +54,7 @@ fn who_has_files_of_a_former_version_talks_on() {
         "bob\tdelivered\tdid the backup finish?"
     );
     for said in [
+        "bob\tdelivered\tthis waits for bob",
         "bob\tdelivered\tcan you hear me?",
         "bob\treceived\tloud and clear",
     ] {

@@ -291,8 +291,9 @@ fn a_store_that_cannot_be_written_loses_nothing_and_says_so() {
     assert!(read_only.contains("it is read-only") && read_only.contains("[SC18]"));
     let too_large = io::Error::from(io::ErrorKind::FileTooLarge);
     let limited = shown_of(&ErrorKind::Io(too_large), STORE);
-    let title =
-        format!("error: cannot write {STORE}: no file may get so large here (ulimit -f)  [SC18]\n");
+    let title = format!(
+        "error: cannot write {STORE}: no file may get so large here (ulimit -f, or the file system)  [SC18]\n"
+    );
     assert!(limited.starts_with(&title), "{limited}");
 }
 

@@ -168,23 +168,11 @@ impl Search {
         most: usize,
         bytes: usize,
     ) -> Result<Page, error::Error> {
-        let page = archive.read(|view| {
-            if self.ahead.is_empty() {
-                return self.look_and_take(view, most, bytes);
+        loop {
+            if let Some(page) = self.step(archive, most, bytes)? {
+                return Ok(page);
             }
-            match self.take(view, most, bytes)? {
-                // What came since it looked lies behind the last that it remembers.
-                Some(page) if self.is_at_end(&page) => {
-                    self.look(view)?;
-                    Ok(self.with_rest(page))
-                }
-                Some(page) => Ok(page),
-                // Something was deleted meanwhile, or has been over for long.
-                None => self.look_and_take(view, most, bytes),
-            }
-        });
-        let made_room = archive.made_room(self.filter.contact);
-        self.settled(page).map(|page| Page { made_room, ..page })
+        }
     }
 
     /// As [`Search::page`], for somebody who has other things to do meanwhile: none if it is not there yet, after as
@@ -207,12 +195,15 @@ impl Search {
                 return Ok(Some(self.with_rest(page)));
             }
             match self.take(view, most, bytes)? {
+                // What came since it looked lies behind the last that it remembers.
                 Some(page) if self.is_at_end(&page) && !looks => {
                     self.held = Some(page);
                     Ok(None)
                 }
                 Some(page) => Ok(Some(page)),
+                // Much was over while it looked.
                 None if looks => self.look_and_take(view, most, bytes).map(Some),
+                // Something was deleted since, or has been over for long.
                 None => {
                     self.ahead.clear();
                     Ok(None)
@@ -238,15 +229,11 @@ impl Search {
         page
     }
 
+    /// Looks for all at once, so that nothing changes meanwhile.
     fn look_and_take(&mut self, view: &View<'_>, most: usize, bytes: usize) -> Result<Page, Fault> {
-        self.look(view)?;
+        self.look_on(view, usize::MAX)?;
         let page = self.take(view, most, bytes)?;
         page.ok_or_else(|| damaged(Table::History))
-    }
-
-    fn look(&mut self, view: &View<'_>) -> Result<(), Fault> {
-        self.looking = None;
-        self.look_on(view, usize::MAX).map(|_| ())
     }
 
     /// Looks for what comes next at so many bytes of messages. Whether that is known now.
