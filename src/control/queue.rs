@@ -79,12 +79,10 @@ impl Client {
         }
     }
 
-    /// One that has left.
+    /// One of whose answers nobody hears.
     #[cfg(test)]
-    pub(crate) fn gone_for_testing_only() -> Self {
-        let client = Self::new();
-        client.lock().close();
-        client
+    pub(crate) fn of_nobody_for_testing_only() -> Self {
+        Self::new()
     }
 
     /// The same client: once this one and every copy of it is gone, it ends when what waits is written.
@@ -158,7 +156,7 @@ impl Client {
     }
 
     /// Ends it: what waits is not written.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().close();
         self.shared.changed.notify_all();
     }

@@ -38,7 +38,7 @@ pub use key_log::{KEY_LOG_MAX_LEN, KeyLogConfig};
 pub use log::LogLine;
 pub use nat64::{Prefix, find_nat64, needs_nat64};
 pub use resolve::{Host, MAX_ADDRESSES, ResolveError};
-pub use route::{FAR_V4, FAR_V6, Lookout, local_address_towards};
+pub use route::{FAR_V4, FAR_V6, Lookout, has_way, local_address_towards};
 pub use shared::{Fatal, LockUse};
 #[cfg(unix)]
 pub use signals::put_back_before_the_end;

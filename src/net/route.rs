@@ -24,6 +24,13 @@ pub fn local_address_towards(to: SocketAddr) -> io::Result<IpAddr> {
     Lookout::default().local_address_towards(to)
 }
 
+/// Whether something can leave for `to` from this address of ours. Nothing is sent for it.
+#[must_use]
+pub fn has_way(from: IpAddr, to: SocketAddr) -> bool {
+    let socket = UdpSocket::bind(SocketAddr::new(from, 0));
+    socket.is_ok_and(|socket| socket.connect(to).is_ok())
+}
+
 /// Somebody who asks that again and again, each time from the same port as long as that is free. Between ways that are equally
 /// good Linux may choose by the ports (`fib_multipath_hash_policy`): what is asked from another port may be answered otherwise
 /// though nothing has changed.

@@ -295,6 +295,15 @@ impl PathState {
         self.half_prove(now)
     }
 
+    /// A handshake proved this address, and nothing has proved the present one.
+    pub(crate) fn settle_on(&mut self, proved: Route) -> Change {
+        self.leave();
+        (self.address, self.local) = (proved.peer, proved.local);
+        (self.proving, self.kept) = (None, None);
+        let restart = self.measure();
+        Change::Proved { restart }
+    }
+
     /// Nothing leaves for `route.peer` from `route.local` any more.
     pub(crate) fn forget_local(&mut self, route: Route) {
         let old = self.proving.as_mut().and_then(|it| it.old.as_mut());

@@ -74,9 +74,8 @@ impl Peer {
                 path.on_handshake(from, len, pto, now)
             }
             // Where nothing has proved it to be there is nothing that others could take from it.
-            (Some(path), Some(reached)) if path.last_proved().is_none() => {
-                *path = PathState::proved(reached);
-                None
+            (Some(path), Some(reached)) if !is_new && path.last_proved().is_none() => {
+                Some(path.settle_on(reached))
             }
             (Some(_), _) if !is_new => None,
             (path, reached) => {

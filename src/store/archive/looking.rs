@@ -20,30 +20,32 @@ const ORDER: [Table; 4] = [Table::Outbox, Table::Inbox, Table::Memory, Table::Hi
 const EACH: usize = 1 << 10;
 
 /// How much of what was over last with a contact is opened for what has become so since it was found.
-const NEWEST: usize = 4 << 20;
+const NEWEST: usize = 1 << 20;
 
-/// What was over last, with those who were asked about: what waited when it was found, and does not any more, is there.
+/// Where what was over last lies, with those who were asked about: what waited when it was found, and does not any more, is
+/// there.
 #[derive(Default)]
-pub(super) struct Newest(BTreeMap<ContactId, BTreeMap<Position, Entry>>);
+pub(super) struct Newest(BTreeMap<ContactId, BTreeMap<Position, Place>>);
 
 impl Newest {
-    /// Takes a message out of it; none if it went, or so much was over after it that it is to be looked for.
-    pub(super) fn take(&mut self, view: &View<'_>, at: &Position) -> Result<Option<Entry>, Fault> {
+    /// Opens a message of them; none if it went, or so much was over after it that it is to be looked for.
+    pub(super) fn open(&mut self, view: &View<'_>, at: &Position) -> Result<Option<Entry>, Fault> {
         let newest = match self.0.entry(at.contact) {
             Slot::Occupied(known) => known.into_mut(),
             Slot::Vacant(unknown) => unknown.insert(newest(view, at.contact)?),
         };
-        Ok(newest.remove(at))
+        newest.get(at).map_or(Ok(None), |place| place.open(view))
     }
 }
 
-fn newest(view: &View<'_>, contact: ContactId) -> Result<BTreeMap<Position, Entry>, Fault> {
+fn newest(view: &View<'_>, contact: ContactId) -> Result<BTreeMap<Position, Place>, Fault> {
     let (mut newest, mut opened) = (BTreeMap::new(), 0_usize);
     for row in view.over(contact)? {
         let row = row?;
         let text = row.open(view);
         if let Some(record) = text.as_deref().and_then(|text| Record::view(text)) {
-            newest.insert(Position::of(&record), Entry::new(&record, row.table));
+            let place = Place::of(&record, row.table, row.name());
+            newest.insert(place.position, place);
         }
         opened = opened.saturating_add(EACH + row.sealed().len());
         if opened >= NEWEST {

@@ -266,7 +266,7 @@ impl Search {
             }
             let entry = match place.open(view)? {
                 Some(entry) => Some(entry),
-                None => newest.take(view, &place.position)?,
+                None => newest.open(view, &place.position)?,
             };
             let Some(entry) = entry else {
                 return Ok(None);

@@ -213,7 +213,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub(super) const fn of(record: &Record<&[u8]>) -> Self {
+    const fn of(record: &Record<&[u8]>) -> Self {
         Self {
             at: record.at,
             log: record.name.log,

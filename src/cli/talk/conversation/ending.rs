@@ -56,8 +56,9 @@ impl Conversation {
             return Ok(None);
         }
         if self.state.sent.is_settled() && self.state.pending.is_empty() {
-            // It comes to its end by itself.
-            return Ok(self.state.looks.is_empty().then_some(ExitCode::Done));
+            let mut looks = self.state.looks.iter();
+            let looks = looks.any(|look| look.whose.is_of_standard_input());
+            return Ok((!looks).then_some(ExitCode::Done));
         }
         if now.saturating_since(ended) < self.linger {
             return Ok(None);

@@ -4,7 +4,7 @@ use crate::cli::talk::conversation::Conversation;
 use crate::cli::talk::conversation::ending::LEAVE_FILES;
 use crate::cli::talk::conversation::found::Sought;
 use crate::cli::talk::conversation::kept::Find;
-use crate::cli::talk::conversation::requests::ABOUT_TO_END;
+use crate::cli::talk::conversation::requests::{ABOUT_TO_END, Asked};
 use crate::cli::{Error, ExitCode};
 use crate::control::Client;
 use crate::store::{Page, Search};
@@ -39,23 +39,37 @@ impl Conversation {
             self.look_on();
         }
         while self.state.looks.len() > MOST {
-            self.look_on();
+            self.look_on_for(0);
         }
     }
 
     /// Goes on for one of those who look, each in turn. Whether there is more to do.
     pub(super) fn look_on(&mut self) -> bool {
         self.state.looks.retain(|look| !look.whose.has_left());
-        let Some(mut look) = self.state.looks.pop_front() else {
-            return false;
-        };
-        let archive = self.profile.journal.archive();
-        match look.search.step(archive, look.most, look.bytes) {
-            Ok(None) => self.state.looks.push_back(look),
-            Ok(Some(page)) => self.on_looked(look, &page),
-            Err(error) => self.on_not_looked(look.whose, error.into()),
+        self.look_on_for(0);
+        if let Some(look) = self.state.looks.pop_front() {
+            self.state.looks.push_back(look);
         }
         !self.state.looks.is_empty()
+    }
+
+    /// Goes on for the one at this place, which leaves it once all is found.
+    fn look_on_for(&mut self, place: usize) {
+        let Some(look) = self.state.looks.get_mut(place) else {
+            return;
+        };
+        let archive = self.profile.journal.archive();
+        let found = look.search.step(archive, look.most, look.bytes);
+        let Some(found) = found.transpose() else {
+            return;
+        };
+        let Some(look) = self.state.looks.remove(place) else {
+            return;
+        };
+        match found {
+            Ok(page) => self.on_looked(look, &page),
+            Err(error) => self.on_not_looked(look.whose, error.into()),
+        }
     }
 
     fn on_looked(&mut self, look: Look, page: &Page) {
@@ -72,9 +86,13 @@ impl Conversation {
         }
     }
 
-    /// Brings to its end whatever is looked for: it was asked for before something that changes what there is.
-    pub(super) fn look_to_the_end(&mut self) {
-        while self.look_on() {}
+    /// Finds what this one has asked for before something that changes what there is: its requests are done in their order.
+    /// What others look for, people too, is looked for in what is left.
+    pub(super) fn look_to_the_end(&mut self, asked: &Asked) {
+        let is_its = |look: &Look| look.whose.is_asked_by(asked);
+        while let Some(place) = self.state.looks.iter().position(is_its) {
+            self.look_on_for(place);
+        }
     }
 
     /// Nobody sees a screen any more: what a person looked for must not appear in the shell behind it.
@@ -89,7 +107,8 @@ impl Conversation {
     /// takes too long.
     pub(super) fn finish_looks(&mut self, end: &Result<ExitCode, Error>) {
         use ExitCode::{HungUp, Interrupted, Terminated};
-        let since = self.clock.now();
+        // Whoever leaves has waited already.
+        let since = self.state.leaving.unwrap_or_else(|| self.clock.now());
         let is_at_once = matches!(end, Ok(HungUp | Interrupted | Terminated));
         while !is_at_once && self.clock.now().saturating_since(since) < LEAVE_FILES {
             if !self.look_on() {
@@ -110,6 +129,15 @@ impl Conversation {
 }
 
 impl Whose {
+    fn is_asked_by(&self, asked: &Asked) -> bool {
+        matches!(self, Self::Program(find) if find.asked.is_of_same(asked))
+    }
+
+    /// Whether the program at standard input waits for it.
+    pub(super) const fn is_of_standard_input(&self) -> bool {
+        matches!(self, Self::Program(find) if find.asked.is_of_standard_input())
+    }
+
     /// Whether nobody waits for it any more.
     fn has_left(&self) -> bool {
         let Self::Program(find) = self else {
@@ -124,7 +152,6 @@ mod tests {
     use super::*;
     use crate::chat::Incoming;
     use crate::cli::talk::conversation::Typist;
-    use crate::cli::talk::conversation::requests::Asked;
     use crate::cli::talk::goal::Goal;
     use crate::cli::talk::goal::tests::reach;
     use crate::cli::talk::journal::tests::incoming;
@@ -175,13 +202,34 @@ mod tests {
         assert!(!talk.look_on());
     }
 
+    /// What a person looked for was printed before it was deleted.
+    #[test]
+    fn what_one_asks_for_first_is_found_first_and_nobody_elses_search_is_hastened() {
+        let home = tempfile::tempdir().unwrap();
+        let mut talk = with_many_messages(home.path());
+        talk.search("nothing has this".to_owned(), None, None);
+        talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
+        let own = Asked::of_client(Client::of_nobody_for_testing_only());
+        let other = Asked::of_client(Client::of_nobody_for_testing_only());
+        talk.history_find(own.clone(), &HistoryFind::default());
+        talk.history_find(own.clone(), &HistoryFind::default());
+        talk.look_to_the_end(&other);
+        assert_eq!(talk.state.looks.len(), 4);
+        talk.look_to_the_end(&own);
+        assert_eq!(talk.state.looks.len(), 2);
+        talk.look_to_the_end(&Asked::of_standard_input());
+        assert_eq!(talk.state.looks.len(), 1);
+        assert_eq!(told(&mut talk), Vec::<String>::new());
+    }
+
     /// An answer came to nobody, and others waited for that.
     #[test]
     fn nothing_is_looked_for_that_nobody_waits_for_any_more() {
         let home = tempfile::tempdir().unwrap();
         let mut talk = with_many_messages(home.path());
-        let gone = Asked::of_client(Client::gone_for_testing_only());
-        talk.history_find(gone, &HistoryFind::default());
+        let gone = Client::of_nobody_for_testing_only();
+        gone.close();
+        talk.history_find(Asked::of_client(gone), &HistoryFind::default());
         talk.search("nothing has this".to_owned(), None, None);
         talk.look_on();
         assert_eq!(talk.state.looks.len(), 1);
@@ -213,7 +261,7 @@ mod tests {
         talk.state.ended = Some(now);
         talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
         assert_eq!(talk.check_end(now).unwrap(), None);
-        talk.look_to_the_end();
+        talk.look_to_the_end(&Asked::of_standard_input());
         assert_eq!(talk.check_end(now).unwrap(), Some(ExitCode::Done));
         talk.state.leaving = Some(now);
         talk.history_find(Asked::of_standard_input(), &HistoryFind::default());
@@ -247,5 +295,10 @@ mod tests {
             told.last().unwrap().starts_with("the newest 200"),
             "{told:?}"
         );
+        let mut turns = 0;
+        while talk.look_on() {
+            turns += 1;
+        }
+        assert!(turns > 5 * MOST, "the others have only begun: {turns}");
     }
 }

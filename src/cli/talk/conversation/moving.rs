@@ -11,7 +11,7 @@ use crate::cli::Error;
 use crate::cli::talk::calls::{LATE, MAX_ADDRESSES};
 use crate::cli::talk::conversation::{Conversation, State};
 use crate::id::PeerId;
-use crate::net::{Lookout, is_behind_nat};
+use crate::net::{Lookout, has_way, is_behind_nat};
 use crate::proto::limits::NAT_KEEPALIVE;
 use crate::proto::{self, SessionStatus};
 use crate::store::Keepalive;
@@ -234,11 +234,13 @@ impl Conversation {
     /// is, or is tried first.
     fn way_again(&mut self, peer: PeerId, to: SocketAddr) -> Result<Option<SocketAddr>, Error> {
         let is_there = self.status(peer)?.is_some_and(|it| it.established);
-        let mut called = self.called_at(peer)?;
-        called.retain(|at| !is_there || *at == to);
+        let mut called = vec![to];
+        if !is_there {
+            called.extend(self.called_at(peer)?.into_iter().filter(|at| *at != to));
+        }
         self.state.routes.keep_only(&peer, &called);
         let mut again = None;
-        for at in core::iter::once(to).chain(called) {
+        for at in called {
             let has_way = self.leaves_from(at).is_some();
             if self.state.routes.note_way(peer, at.ip(), has_way) {
                 again.get_or_insert(at);
@@ -257,6 +259,9 @@ impl Conversation {
     /// From where packets to this address leave; none if there is no way at all.
     fn leaves_from(&mut self, to: SocketAddr) -> Option<IpAddr> {
         let bound = self.handle.local_addr().ip();
+        if !bound.is_unspecified() {
+            return has_way(bound, to).then_some(bound);
+        }
         let lookout = &mut self.state.routes.lookout;
         let mut from = lookout.local_address_towards(to);
         if from.is_err()
@@ -264,8 +269,7 @@ impl Conversation {
         {
             from = lookout.local_address_towards(through);
         }
-        let is_bound = !bound.is_unspecified();
-        from.ok().map(|from| if is_bound { bound } else { from })
+        from.ok()
     }
 
     /// Nothing gets to this address of a peer. That there is a way there again is told from then on, and is news.

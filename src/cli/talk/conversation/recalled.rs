@@ -122,7 +122,6 @@ impl Conversation {
 
     /// Does away with a message wherever it is kept, and takes it off a screen.
     pub(super) fn delete_kept(&mut self, which: MessageRef) -> Result<Deletion, Error> {
-        self.look_to_the_end();
         let done = self.profile.journal.delete(which)?;
         if done == Deletion::Lingers {
             self.warn(LINGERS.into());
@@ -142,7 +141,6 @@ impl Conversation {
         before: Option<UnixTime>,
         counted: Option<&Counted>,
     ) -> Result<u64, Error> {
-        self.look_to_the_end();
         let gone = self.profile.journal.purge(contact, before, counted);
         let is_stopped = |kind: &_| matches!(kind, ErrorKind::Store(StoreTrouble::Stopped));
         let had_stopped = gone.as_ref().is_err_and(|error| is_stopped(error.kind()));

@@ -63,6 +63,17 @@ impl Asked {
         matches!(self.from, From::StandardInput)
     }
 
+    /// Whether the same program has asked both.
+    pub(super) fn is_of_same(&self, other: &Self) -> bool {
+        match (&self.from, &other.from) {
+            (From::StandardInput, From::StandardInput) => true,
+            (From::Client(one), From::Client(other)) => one.is(other),
+            (From::StandardInput, From::Client(_)) | (From::Client(_), From::StandardInput) => {
+                false
+            }
+        }
+    }
+
     /// The client of the socket that asked.
     pub(super) const fn client(&self) -> Option<&Client> {
         match &self.from {
@@ -160,6 +171,9 @@ impl Conversation {
         if !matches!(said, Ok(None)) {
             return said;
         }
+        if changes_what_is_found(&call) {
+            self.look_to_the_end(&asked);
+        }
         match call {
             Call::Send(send) => return self.on_send(asked, send),
             Call::Ping(ping) => {
@@ -169,7 +183,6 @@ impl Conversation {
             Call::Quit => {
                 // What was asked for before it comes before it.
                 let end = self.say_batch();
-                self.look_to_the_end();
                 self.answer(&asked, Ok(json!({})));
                 self.begin_to_leave();
                 return end;
@@ -439,7 +452,6 @@ impl Conversation {
         &mut self,
         edit: impl FnMut(&mut crate::store::KnownPeers) -> Result<(), crate::store::Error>,
     ) -> Result<Value, Error> {
-        self.look_to_the_end();
         self.profile.contacts.update(edit)?;
         let refreshed = self.profile.contacts.reload();
         self.take_over(refreshed)?;
@@ -500,6 +512,35 @@ impl Conversation {
             }
             (From::Client(_), None) => {}
         }
+    }
+}
+
+/// Whether a search that was asked for before it would find less, or under other names, or is not answered any more.
+const fn changes_what_is_found(call: &Call) -> bool {
+    match call {
+        Call::Accept(_)
+        | Call::Match(_)
+        | Call::Differ(_)
+        | Call::PeersAdd(_)
+        | Call::PeersRename(_)
+        | Call::PeersRevoke(_)
+        | Call::PeersRemove(_)
+        | Call::Reload(_)
+        | Call::HistoryPurge(_)
+        | Call::HistoryDelete(_)
+        | Call::Quit => true,
+        Call::Hello
+        | Call::Send(_)
+        | Call::Reject(_)
+        | Call::Connect(_)
+        | Call::Disconnect(_)
+        | Call::Ping(_)
+        | Call::Verify(_)
+        | Call::Status
+        | Call::PeersList
+        | Call::Subscribe(_)
+        | Call::Confirm(_)
+        | Call::HistoryFind(_) => false,
     }
 }
 
