@@ -89,6 +89,45 @@ fn nor_where_calls_have_become_rare() {
     calls_by_two_ways(true);
 }
 
+/// Where each answer came first from elsewhere that one was taken for the peer, with this call and with each that followed.
+#[test]
+fn who_is_called_at_two_addresses_is_found_though_each_answer_comes_first_from_elsewhere() {
+    let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
+    b.knows(&a, None);
+    let (caller, peer, nobody, elsewhere) = (a.address, b.address, at(66, 6), at(99, 9));
+    a.endpoint.add_peer(PeerConfig {
+        id: b.id(),
+        psk: None,
+        addresses: vec![peer, nobody],
+        shown: Shown::default(),
+    });
+    a.endpoint.connect(b.id(), &[], now(0)).unwrap();
+    a.say(b.id(), b"are you there?", now(0));
+    let mut called = Vec::new();
+    until(
+        [&mut a, &mut b],
+        now(0),
+        now(30_000),
+        |is_of_a, (to, datagram), _| {
+            let is_call = is_of_a && datagram[..2] == [1, 0];
+            called.extend(is_call.then_some(to.peer));
+            if is_of_a {
+                return (to.peer == peer).then_some(caller.into());
+            }
+            Some(if datagram[0] == 2 { elsewhere } else { peer }.into())
+        },
+    );
+    assert_eq!(b.lines(), [b"are you there?"]);
+    let roamed = Event::Roamed {
+        peer: b.id(),
+        to: peer,
+    };
+    assert_eq!(a.events.iter().filter(|it| **it == roamed).count(), 1);
+    // To both, to one alone and then to both, to the other alone.
+    let calls = [[peer, nobody], [nobody, peer], [nobody, peer]];
+    assert_eq!(called, calls.concat());
+}
+
 /// `b`'s host has two addresses, and what goes to the first, at which it was called, is lost from now on.
 #[test]
 fn who_is_not_reached_where_it_was_called_is_found_by_where_the_system_sends_from() {

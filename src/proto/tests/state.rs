@@ -132,6 +132,8 @@ fn a_call_goes_to_the_path_first_and_to_no_more_addresses_than_are_kept() {
     let mut expected = vec![b.address];
     expected.extend(&others[..7]);
     assert_eq!(called.len(), 16, "two halves to eight");
+    assert_eq!(a.endpoint.called_at(b.id()), expected);
+    assert_eq!(a.endpoint.called_at(PeerId::new([9; 32])), []);
     for to in expected {
         assert_eq!(called.iter().filter(|it| **it == to).count(), 2, "{to}");
     }
