@@ -66,6 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn from_an_address_that_is_not_ours_nothing_leaves() {
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
+        assert!(has_way(here.ip(), here));
+        assert!(!has_way(FAR_V4.ip(), here));
+        assert!(!has_way(FAR_V6.ip(), here));
+    }
+
+    #[test]
     fn the_way_to_this_machine_is_this_machine() {
         let here = SocketAddr::from(([127, 0, 0, 1], 7));
         assert!(local_address_towards(here).unwrap().is_loopback());

@@ -498,9 +498,7 @@ impl Conversation {
                 (Change::PortClosed { address }, words)
             }
             Some(barrier) => {
-                for at in called {
-                    self.look_for_way(peer, at);
-                }
+                self.look_for_way(peer, &called);
                 let words = Safe::from("nothing gets to ") + address + "; trying on. ";
                 (Change::NoWay { address }, words + barrier.cause())
             }

@@ -59,21 +59,22 @@ impl Routes {
         turn
     }
 
-    /// Notes whether there is a way to an address of a peer. Whether there is one, and was none before.
-    pub(super) fn note_way(&mut self, peer: PeerId, to: IpAddr, has_way: bool) -> bool {
-        if has_way {
-            let without = self.without.get_mut(&peer);
-            return without.is_some_and(|without| without.remove(&to));
+    /// Notes to which addresses of a peer there is a way. Returns the first to which there is one, and was none before.
+    pub(super) fn note_ways(
+        &mut self,
+        peer: PeerId,
+        ways: &[(SocketAddr, bool)],
+    ) -> Option<SocketAddr> {
+        let before = self.without.remove(&peer).unwrap_or_default();
+        let mut again = None;
+        for (to, has_way) in ways {
+            if !has_way {
+                self.without.entry(peer).or_default().insert(to.ip());
+            } else if before.contains(&to.ip()) {
+                again.get_or_insert(*to);
+            }
         }
-        self.without.entry(peer).or_default().insert(to);
-        false
-    }
-
-    /// The peer is called at these addresses alone.
-    fn keep_only(&mut self, peer: &PeerId, called: &[SocketAddr]) {
-        if let Some(without) = self.without.get_mut(peer) {
-            without.retain(|to| called.iter().any(|it| it.ip() == *to));
-        }
+        again
     }
 
     /// Notes from where packets to a peer leave. If that is news, another way to the same host: from where they
@@ -213,40 +214,36 @@ impl Conversation {
             let Some(to) = self.status(*peer)?.and_then(|status| status.address) else {
                 continue;
             };
-            let again = self.way_again(*peer, to)?;
+            let (from, again) = self.look_at_ways(*peer, to)?;
             if let Some(to) = again {
                 self.on_way_again(*peer, to);
             }
-            let Some(from) = self.leaves_from(to) else {
-                continue;
-            };
-            self.hold_open(*peer, to, from)?;
-            let before = self.state.routes.note(*peer, to.ip(), from);
-            if again.is_some() || before.is_some() {
-                let local = before;
+            let mut local = None;
+            if let Some(from) = from {
+                self.hold_open(*peer, to, from)?;
+                local = self.state.routes.note(*peer, to.ip(), from);
+            }
+            if again.is_some() || local.is_some() {
                 moved.push((*peer, local.map(|_| proto::Route { peer: to, local })));
             }
         }
         Ok(moved)
     }
 
-    /// Where there is a way again, of the addresses at which a peer is called: all of them, unless it is there. `to`: where it
-    /// is, or is tried first.
-    fn way_again(&mut self, peer: PeerId, to: SocketAddr) -> Result<Option<SocketAddr>, Error> {
-        let is_there = self.status(peer)?.is_some_and(|it| it.established);
-        let mut called = vec![to];
-        if !is_there {
-            called.extend(self.called_at(peer)?.into_iter().filter(|at| *at != to));
+    /// From where packets to a peer leave that is at `to`, or is tried there first; and where there is a way again. Where there
+    /// is none to that address, the others are looked at at which it is called.
+    fn look_at_ways(
+        &mut self,
+        peer: PeerId,
+        to: SocketAddr,
+    ) -> Result<(Option<IpAddr>, Option<SocketAddr>), Error> {
+        let from = self.leaves_from(to);
+        let mut ways = vec![(to, from.is_some())];
+        if from.is_none() {
+            let others = self.called_at(peer)?.into_iter().filter(|at| *at != to);
+            ways.extend(others.map(|at| (at, self.leaves_from(at).is_some())));
         }
-        self.state.routes.keep_only(&peer, &called);
-        let mut again = None;
-        for at in called {
-            let has_way = self.leaves_from(at).is_some();
-            if self.state.routes.note_way(peer, at.ip(), has_way) {
-                again.get_or_insert(at);
-            }
-        }
-        Ok(again)
+        Ok((from, self.state.routes.note_ways(peer, &ways)))
     }
 
     /// Where a call to a peer goes.
@@ -272,10 +269,13 @@ impl Conversation {
         from.ok()
     }
 
-    /// Nothing gets to this address of a peer. That there is a way there again is told from then on, and is news.
-    pub(super) fn look_for_way(&mut self, peer: PeerId, to: SocketAddr) {
-        let has_way = self.leaves_from(to).is_some();
-        self.state.routes.note_way(peer, to.ip(), has_way);
+    /// Nothing gets to a peer, at none of these addresses. That there is a way again is told from then on, and is news.
+    pub(super) fn look_for_way(&mut self, peer: PeerId, called: &[SocketAddr]) {
+        let ways = called
+            .iter()
+            .map(|at| (*at, self.leaves_from(*at).is_some()));
+        let ways: Vec<(SocketAddr, bool)> = ways.collect();
+        self.state.routes.note_ways(peer, &ways);
     }
 
     /// Sends something to a peer so often that a NAT between it and us lets through what it sends, if there is one.
@@ -408,18 +408,21 @@ mod tests {
     fn a_way_to_a_host_that_there_was_none_to_is_news_once() {
         let [host, other] = [1, 2].map(|n| IpAddr::from([192, 0, 2, n]));
         let mut routes = Routes::default();
-        let mut comes = |to, has_way| routes.note_way(peer(1), to, has_way);
-        assert!(!comes(host, true), "there was always one");
-        assert!(!comes(host, false) && !comes(other, false));
-        assert!(
-            comes(host, true),
-            "the other one was forgotten, or the first"
-        );
-        assert!(!comes(host, true) && comes(other, true));
-        assert!(!comes(host, false) && !comes(other, false));
-        routes.keep_only(&peer(1), &[SocketAddr::new(host, 9)]);
-        let mut comes = |to| routes.note_way(peer(1), to, true);
-        assert!(!comes(other) && comes(host), "it is elsewhere");
+        let mut notes = |ways: &[(IpAddr, bool)]| {
+            let ways = ways
+                .iter()
+                .map(|(to, has_way)| (SocketAddr::new(*to, 9), *has_way));
+            let again = routes.note_ways(peer(1), &ways.collect::<Vec<_>>());
+            again.map(|it| it.ip())
+        };
+        assert_eq!(notes(&[(host, true)]), None, "there was always one");
+        assert_eq!(notes(&[(host, false), (other, false)]), None);
+        assert_eq!(notes(&[(host, false), (other, true)]), Some(other));
+        assert_eq!(notes(&[(host, true)]), Some(host));
+        assert_eq!(notes(&[(host, true)]), None);
+        assert_eq!(notes(&[(host, false)]), None);
+        assert_eq!(notes(&[(other, true)]), None, "it is elsewhere");
+        assert_eq!(notes(&[(host, true)]), None, "and was forgotten here");
     }
 
     #[test]
@@ -427,7 +430,7 @@ mod tests {
         let mut routes = Routes::default();
         let host = IpAddr::from([192, 0, 2, 1]);
         routes.note(peer(1), host, host);
-        routes.note_way(peer(1), host, false);
+        routes.note_ways(peer(1), &[(SocketAddr::new(host, 9), false)]);
         routes.turn(&Reachable {
             connected: vec![peer(2)],
             others: vec![peer(3)],

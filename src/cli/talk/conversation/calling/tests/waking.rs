@@ -223,7 +223,7 @@ fn who_is_called_once_is_called_no_more_often_if_the_network_comes_meanwhile() {
         assert_eq!(tries(&talk, BOB), 1);
         if comes {
             let at: SocketAddr = SOMEWHERE.parse().unwrap();
-            talk.state.routes.note_way(BOB, at.ip(), false);
+            talk.state.routes.note_ways(BOB, &[(at, false)]);
             let now = talk.clock.now();
             talk.look_at_network(false, now).unwrap();
         }
