@@ -198,8 +198,8 @@ impl Endpoint {
     }
 
     /// Starts a session with a known peer, at `addresses` and those already known. Does nothing more
-    /// if one stands. What comes of it is told: [`Event::Established`]; [`Event::Resumed`], if there is a session and it had no
-    /// keys any more; or why there is none. Addresses are taken as they are: where nothing can be sent to, or nobody listens, as at port 0, the
+    /// if one stands. What comes of it is told: [`Event::Established`]; [`Event::Waiting`], if its user has yet to accept us;
+    /// [`Event::Resumed`], if there is a session and it had no keys any more; or why there is none. Addresses are taken as they are: where nothing can be sent to, or nobody listens, as at port 0, the
     /// end is [`Event::Unreachable`].
     ///
     /// # Errors
