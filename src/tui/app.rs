@@ -69,6 +69,8 @@ pub struct App {
     /// Unknown keys that call, the first of them first.
     pub(super) guests: VecDeque<Guest>,
     pub(super) mode: Mode,
+    /// What was found while they were at something else.
+    pub(super) found: Option<Found>,
     pub(super) size: (u16, u16),
     pub(super) is_focused: bool,
     pub(super) has_list: bool,
@@ -249,6 +251,7 @@ impl App {
             welcomed: None,
             guests: VecDeque::new(),
             mode: Mode::Chat,
+            found: None,
             size: (width, height),
             is_focused: true,
             has_list: false,

@@ -7,7 +7,7 @@ use securechat::chat::{MessageRef, Name};
 use securechat::id::PeerId;
 use securechat::text::safe_line;
 use securechat::time::UnixTime;
-use securechat::tui::{Action, Ask, Hit, Input, Told};
+use securechat::tui::{Action, Ask, Hit, Input, Purged, Told};
 
 use crate::screen::{BOB, CAROL, Screen};
 
@@ -315,9 +315,27 @@ fn what_is_turned_to_before_a_list_of_finds_is_seen_stays() {
         "{text}"
     );
     screen.key("esc");
+    let text = screen.text();
     assert!(
-        screen.text().contains("09:12 carol: the invoice"),
-        "it is told"
+        text.contains("found - ") && text.contains("09:12 carol: the invoice"),
+        "{text}"
+    );
+}
+
+/// It stood among words of ours then, which nothing takes off the screen.
+#[test]
+fn what_is_purged_while_a_list_of_finds_waits_is_not_in_it() {
+    let (mut screen, hits) = searching();
+    screen.key("alt-k");
+    let sum = vec!["found: 1".into()];
+    screen.tell(Told::Found { hits, sum });
+    assert!(!screen.text().contains("the invoice"));
+    screen.tell(Told::Purged(Purged::default()));
+    screen.key("esc");
+    let text = screen.text();
+    assert!(
+        text.contains("deleted since: 1") && !text.contains("the invoice"),
+        "{text}"
     );
 }
 

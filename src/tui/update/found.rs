@@ -16,10 +16,24 @@ use crate::tui::keys::{Bind, Stroke};
 /// Messages that a page up or down passes.
 const PAGE: usize = 5;
 
+impl Found {
+    /// Takes off the list what does not stay, and says so below it.
+    fn keep(&mut self, stays: impl Fn(&Hit) -> bool) {
+        let before = self.hits.iter().take(self.chosen);
+        let (chosen, all) = (before.filter(|hit| stays(hit)).count(), self.hits.len());
+        self.hits.retain(stays);
+        self.chosen = chosen.min(self.hits.len().saturating_sub(1));
+        let gone = all - self.hits.len();
+        if gone > 0 {
+            self.sum.push(Safe::from("deleted since: ") + gone);
+        }
+    }
+}
+
 impl App {
-    /// Shows what was found. Whoever has turned to something else meanwhile is not drawn away from it.
+    /// Takes what was found, in the place of what was found before.
     pub(super) fn on_found(&mut self, hits: Vec<Hit>, sum: Vec<Safe>) {
-        self.show_found(Found {
+        self.found = Some(Found {
             hits,
             sum,
             chosen: 0,
@@ -28,14 +42,12 @@ impl App {
         });
     }
 
-    fn show_found(&mut self, found: Found) {
-        if matches!(self.mode, Mode::Chat) {
+    /// Shows what was found. Whoever has turned to something else meanwhile is not drawn away from it, and sees it then.
+    pub(super) fn show_found(&mut self) {
+        if matches!(self.mode, Mode::Chat)
+            && let Some(found) = self.found.take()
+        {
             self.mode = Mode::Found(found);
-            return;
-        }
-        let lines = found.hits.into_iter().flat_map(|hit| hit.lines);
-        for line in lines.chain(found.sum).collect::<Vec<_>>() {
-            self.note(None, line);
         }
     }
 
@@ -64,14 +76,19 @@ impl App {
 
     /// The list that has stepped aside comes back.
     pub(super) fn bring_back(&mut self, list: Option<Found>) {
-        if let Some(found) = list {
-            self.show_found(found);
+        if list.is_some() {
+            self.found = list;
         }
     }
 
     /// Messages with somebody, or anybody, are kept no longer: none of them is shown any more, nor what was said around
     /// them. What waits may go from the list as well; a new search finds it.
     pub(super) fn forget_found(&mut self, with: Option<PeerId>, is_gone: impl Fn(&Hit) -> bool) {
+        let is_meant = |hit: &Hit| with.is_none_or(|peer| peer == hit.which.contact.peer());
+        let stays = |hit: &Hit| !(is_meant(hit) && is_gone(hit));
+        if let Some(found) = &mut self.found {
+            found.keep(stays);
+        }
         let (Mode::Found(found)
         | Mode::Panel {
             under: Some(found), ..
@@ -79,17 +96,8 @@ impl App {
         else {
             return;
         };
-        let is_meant = |hit: &Hit| with.is_none_or(|peer| peer == hit.which.contact.peer());
         let is_around = found.hits.get(found.chosen).is_some_and(is_meant);
-        let stays = |hit: &Hit| !(is_meant(hit) && is_gone(hit));
-        let before = found.hits.iter().take(found.chosen);
-        let (chosen, all) = (before.filter(|hit| stays(hit)).count(), found.hits.len());
-        found.hits.retain(stays);
-        found.chosen = chosen.min(found.hits.len().saturating_sub(1));
-        let gone = all - found.hits.len();
-        if gone > 0 {
-            found.sum.push(Safe::from("deleted since: ") + gone);
-        }
+        found.keep(stays);
         if is_around {
             self.leave_around();
         }

@@ -57,6 +57,7 @@ impl App {
         }
         self.ask_of_paste();
         self.bring_back(list);
+        self.show_found();
         self.leave_home();
         self.recall();
         self.see_compared();
