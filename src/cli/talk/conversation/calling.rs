@@ -507,7 +507,7 @@ impl Conversation {
     }
 
     /// Where a call to the one that the program is to reach goes.
-    pub(super) fn goal_called_at(&self) -> Result<Vec<SocketAddr>, Error> {
+    fn goal_called_at(&self) -> Result<Vec<SocketAddr>, Error> {
         match &self.goal {
             Goal::Reach(reach) => self.called_at(reach.peer),
             Goal::Listen { .. } => Ok(Vec::new()),

@@ -46,9 +46,10 @@ impl Conversation {
     /// Goes on for one of those who look, each in turn. Whether there is more to do.
     pub(super) fn look_on(&mut self) -> bool {
         self.state.looks.retain(|look| !look.whose.has_left());
+        let before = self.state.looks.len();
         self.look_on_for(0);
-        if let Some(look) = self.state.looks.pop_front() {
-            self.state.looks.push_back(look);
+        if before > 0 && self.state.looks.len() == before {
+            self.state.looks.rotate_left(1);
         }
         !self.state.looks.is_empty()
     }
