@@ -217,10 +217,10 @@ impl Program {
         input.flush().unwrap();
     }
 
-    /// Types a line, unless the program has ended.
-    pub(crate) fn say_if_it_runs(&mut self, line: &str) {
+    /// Types a line. False if the program has ended.
+    pub(crate) fn say_if_it_runs(&mut self, line: &str) -> bool {
         let input = self.input.as_mut().expect("the input is open");
-        let _ = input.write_all(format!("{line}\n").as_bytes());
+        input.write_all(format!("{line}\n").as_bytes()).is_ok()
     }
 
     /// Waits for a line of standard error that contains `wanted`; false if the program ends without.
