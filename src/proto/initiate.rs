@@ -81,10 +81,9 @@ impl Peer {
         if !self.may_be_called() || !is_possible(&self.id) {
             return false;
         }
-        let is_astray = |path: &PathState| path.last_proved().is_none();
-        let is_astray = self.path.as_ref().is_some_and(is_astray);
+        let is_astray = self.path.as_ref().is_some_and(PathState::is_astray);
         self.astray = if is_astray {
-            self.astray.saturating_add(1)
+            self.astray.checked_add(1).unwrap_or(1)
         } else {
             0
         };

@@ -60,6 +60,9 @@ pub(crate) struct PathState {
     /// What is asked beside the path: what it returned from, or what packets come from while it is contested. None
     /// while an address is being proved.
     kept: Option<Box<Kept>>,
+    /// Whether the last proved address is so by nothing but that a call went there alone and had an answer, which somebody may
+    /// have carried: nothing has come from there yet, nor an answer to a challenge.
+    is_presumed: bool,
     /// Until when the path moves to no address that has not answered.
     contested: Option<Instant>,
     /// When a challenge of an old address was last due; at most once a PTO, however often the path
@@ -126,6 +129,7 @@ impl PathState {
             measured: host(address),
             proving: None,
             kept: None,
+            is_presumed: false,
             contested: None,
             old_asked: None,
             arrived: None,
@@ -215,6 +219,11 @@ impl PathState {
         }
     }
 
+    /// Whether nothing says where the peer is but what somebody else can have sent on.
+    pub(crate) fn is_astray(&self) -> bool {
+        self.is_presumed || self.last_proved().is_none()
+    }
+
     /// Where to say in `len` bytes what must not be lost: to the path, if so much may go there, and
     /// to the last proved address.
     pub(crate) fn everywhere(&self, len: usize) -> impl Iterator<Item = SocketAddr> + use<> {
@@ -231,7 +240,8 @@ impl PathState {
 
     /// The present address, if it is proved and not the last that the owner was told of.
     pub(crate) fn take_news(&mut self) -> Option<SocketAddr> {
-        let is_news = self.last_proved() == Some(self.address) && self.address != self.told;
+        let is_proved = self.last_proved() == Some(self.address) && !self.is_presumed;
+        let is_news = is_proved && self.address != self.told;
         is_news.then(|| {
             self.told = self.address;
             self.told
@@ -252,6 +262,7 @@ impl PathState {
     ) -> Option<Change> {
         let from = from.into();
         self.contested = self.contested.filter(|until| now < *until);
+        self.is_presumed &= !newest || self.last_proved() != Some(from.peer);
         self.arrived = Some((from, len));
         if from.peer == self.address {
             if let Some(proving) = &mut self.proving {
@@ -295,13 +306,14 @@ impl PathState {
         self.half_prove(now)
     }
 
-    /// A handshake proved this address, and nothing has proved the present one.
-    pub(crate) fn settle_on(&mut self, proved: Route) -> Change {
+    /// The answer to a call that went to this address alone came from elsewhere, and where the path is astray: this one is
+    /// challenged, and what to return to.
+    pub(crate) fn presume(&mut self, called: Route, pto: Duration, now: Instant) -> Option<Change> {
         self.leave();
-        (self.address, self.local) = (proved.peer, proved.local);
-        (self.proving, self.kept) = (None, None);
-        let restart = self.measure();
-        Change::Proved { restart }
+        (self.address, self.local) = (called.peer, called.local);
+        self.kept = None;
+        self.proving = Some(Box::new(Proving::new(0, pto, now)));
+        self.half_prove(now).inspect(|_| self.is_presumed = true)
     }
 
     /// Nothing leaves for `route.peer` from `route.local` any more.
@@ -361,7 +373,9 @@ impl PathState {
             self.proving = Some(kept.proving);
         }
         let proving = self.proving.as_mut()?;
-        match proving.take_asked(token)? {
+        let whom = proving.take_asked(token)?;
+        self.is_presumed = false;
+        match whom {
             Whom::Old => {
                 proving.on_old_answered(now);
                 None
@@ -485,7 +499,7 @@ impl PathState {
         let proving = self.proving.as_mut()?;
         proving.budget.take()?;
         proving.start(now);
-        self.contested = None;
+        (self.contested, self.is_presumed) = (None, false);
         let restart = self.measure();
         Some(Change::Proved { restart })
     }

@@ -253,19 +253,25 @@ fn a_call_connects_under_a_race_without_end_and_its_keys_are_renewed() {
 #[test]
 fn a_call_to_several_addresses_connects_though_each_answer_comes_first_from_elsewhere() {
     let nobody = SocketAddr::from(([198, 51, 100, 9], 7_419));
-    for is_first in [true, false] {
+    let answers = Habit {
+        both: true,
+        from_type: RESP,
+        to_type: RESP,
+        ..ALL_DATA
+    };
+    let all = Habit {
+        both: true,
+        from_type: INIT,
+        ..ALL_DATA
+    };
+    for (habit, is_first) in [(answers, true), (answers, false), (all, true), (all, false)] {
+        let case = format!("{habit:?}, first: {is_first}");
         let mut pair = Pair::new(65);
         let (a, b) = (pair.a, pair.b);
         let mut called = [pair.address(b), nobody];
         if !is_first {
             called.reverse();
         }
-        let habit = Habit {
-            both: true,
-            from_type: RESP,
-            to_type: RESP,
-            ..ALL_DATA
-        };
         let mut racer = Racer::new(&mut pair, habit);
         let peer = pair.id(b);
         let connected = pair.command(a, |it, now| it.connect(peer, &called, now));
@@ -274,11 +280,11 @@ fn a_call_to_several_addresses_connects_though_each_answer_comes_first_from_else
         while pair.established(b, a) == 0 && pair.now() < start + secs(60) {
             racer.pass(&mut pair, ms(100));
         }
-        assert!(pair.now() < start + secs(20), "first: {is_first}");
+        assert!(pair.now() < start + secs(20), "{case}");
         let line = pair.talk(a, b).unwrap();
         racer.pass(&mut pair, LINE_TAKES);
-        assert!(pair.has_seen(b, &line), "first: {is_first}");
-        assert_talks_on(&mut pair, &mut racer, "an answer");
+        assert!(pair.has_seen(b, &line), "{case}");
+        assert_talks_on(&mut pair, &mut racer, &case);
         assert_eq!(told(&pair, a).last(), Some(&pair.address(b)));
         racer.assert_bounded(&pair);
     }

@@ -74,8 +74,8 @@ impl Peer {
                 path.on_handshake(from, len, pto, now)
             }
             // Where nothing has proved it to be there is nothing that others could take from it.
-            (Some(path), Some(reached)) if !is_new && path.last_proved().is_none() => {
-                Some(path.settle_on(reached))
+            (Some(path), Some(reached)) if !is_new && path.is_astray() => {
+                path.presume(reached, pto, now)
             }
             (Some(_), _) if !is_new => None,
             (path, reached) => {
@@ -189,7 +189,7 @@ impl Peer {
     pub(super) fn forget_unproved(&mut self) {
         let path = self.path.take();
         self.path = path.and_then(|path| {
-            let proved = path.last_proved()?;
+            let proved = path.last_proved().filter(|_| !path.is_astray())?;
             Some(PathState::proved(path.route_to(proved)))
         });
     }

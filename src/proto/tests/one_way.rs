@@ -89,16 +89,19 @@ fn nor_where_calls_have_become_rare() {
     calls_by_two_ways(true);
 }
 
-/// Where each answer came first from elsewhere that one was taken for the peer, with this call and with each that followed.
-#[test]
-fn who_is_called_at_two_addresses_is_found_though_each_answer_comes_first_from_elsewhere() {
+const NOBODY: SocketAddr = at(66, 6);
+
+/// `a` knows two addresses of `b`, at the second of which nobody is, and has something to say. Each RESP comes first from elsewhere,
+/// from somebody who passes no DATA on; `carries`: he carries calls that go to nobody to the peer as well. Returns where `a` has
+/// called, and both.
+fn with_answers_from_elsewhere(carries: bool) -> (Vec<SocketAddr>, Side, Side) {
     let (mut a, mut b) = (Side::new(1, Trust::Strict), Side::new(2, Trust::Strict));
     b.knows(&a, None);
-    let (caller, peer, nobody, elsewhere) = (a.address, b.address, at(66, 6), at(99, 9));
+    let (caller, peer, elsewhere) = (a.address, b.address, at(99, 9));
     a.endpoint.add_peer(PeerConfig {
         id: b.id(),
         psk: None,
-        addresses: vec![peer, nobody],
+        addresses: vec![peer, NOBODY],
         shown: Shown::default(),
     });
     a.endpoint.connect(b.id(), &[], now(0)).unwrap();
@@ -107,25 +110,49 @@ fn who_is_called_at_two_addresses_is_found_though_each_answer_comes_first_from_e
     until(
         [&mut a, &mut b],
         now(0),
-        now(30_000),
+        now(60_000),
         |is_of_a, (to, datagram), _| {
-            let is_call = is_of_a && datagram[..2] == [1, 0];
-            called.extend(is_call.then_some(to.peer));
-            if is_of_a {
-                return (to.peer == peer).then_some(caller.into());
-            }
-            Some(if datagram[0] == 2 { elsewhere } else { peer }.into())
+            let (is_call, is_answer) = (datagram[0] == 1, datagram[0] == 2);
+            called.extend((is_call && datagram[1] == 0).then_some(to.peer));
+            let from = match (is_of_a, to.peer) {
+                (true, to) if to == peer => caller,
+                (true, NOBODY) if is_call && carries => elsewhere,
+                (false, to) if is_answer && (to == caller || carries) => elsewhere,
+                (false, to) if to == caller => peer,
+                _ => return None,
+            };
+            Some(from.into())
         },
     );
-    assert_eq!(b.lines(), [b"are you there?"]);
-    let roamed = Event::Roamed {
-        peer: b.id(),
-        to: peer,
+    (called, a, b)
+}
+
+fn roamed(side: &Side) -> Vec<SocketAddr> {
+    let to = |event: &Event| match event {
+        Event::Roamed { to, .. } => Some(*to),
+        _ => None,
     };
-    assert_eq!(a.events.iter().filter(|it| **it == roamed).count(), 1);
+    side.events.iter().filter_map(to).collect()
+}
+
+/// Where each answer came first from elsewhere that one was taken for the peer, with this call and with each that followed.
+#[test]
+fn who_is_called_at_two_addresses_is_found_though_each_answer_comes_first_from_elsewhere() {
+    let (called, a, b) = with_answers_from_elsewhere(false);
+    assert_eq!(b.lines(), [b"are you there?"]);
+    assert_eq!(roamed(&a), [b.address]);
     // To both, to one alone and then to both, to the other alone.
-    let calls = [[peer, nobody], [nobody, peer], [nobody, peer]];
+    let peer = b.address;
+    let calls = [[peer, NOBODY], [NOBODY, peer], [NOBODY, peer]];
     assert_eq!(called, calls.concat());
+}
+
+/// The address where nobody is passed for proved, was told to be the peer's, and no call after that went to one address alone.
+#[test]
+fn an_address_is_not_the_peers_because_somebody_carries_calls_from_there_to_it() {
+    let (_, a, b) = with_answers_from_elsewhere(true);
+    assert_eq!(b.lines(), [b"are you there?"]);
+    assert_eq!(roamed(&a), [b.address]);
 }
 
 /// `b`'s host has two addresses, and what goes to the first, at which it was called, is lost from now on.
