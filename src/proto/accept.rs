@@ -7,7 +7,7 @@
 //! 3. `on_responded` checks again, since the world may have changed, and sends message 2. Nothing is
 //!    sent under its keypair before the other side has used it.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 use tracing::{debug, trace};
 
@@ -131,7 +131,7 @@ impl Endpoint {
         let payload = InitPayload::parse(responder.payload()).map_err(|_| DropReason::Malformed)?;
         let peer = responder.remote();
         let is_copy = self.is_open_copy(&slot, &message1, now);
-        let welcome = self.receive(peer, &payload, (slot.0, is_copy), now)?;
+        let welcome = self.receive(peer, &payload, (slot, is_copy), now)?;
         let record = self.peers.get(&peer);
         let label = record.map(|record| record.label);
         match record {
@@ -184,7 +184,7 @@ impl Endpoint {
         &mut self,
         id: PeerId,
         payload: &InitPayload,
-        (from, is_copy): (SocketAddr, bool),
+        ((from, sender), is_copy): (SlotKey, bool),
         now: Instant,
     ) -> Result<Welcome, DropReason> {
         if id == self.shared.id || self.shared.revoked.contains(&id) {
@@ -204,7 +204,7 @@ impl Endpoint {
         let is_remembered =
             |it: &LastCall| is_live || now.saturating_since(it.since) < TIMESTAMP_LIFE;
         let last = peer.last_call.filter(is_remembered);
-        let call = LastCall::next(last, payload.timestamp, is_copy, now);
+        let call = LastCall::next(last, (payload.timestamp, sender), is_copy, now);
         peer.last_call = Some(call.ok_or(DropReason::OldTimestamp)?);
         Ok(if peer.is_guest() {
             Welcome::Guest
@@ -301,6 +301,9 @@ impl Endpoint {
                 .filter(|peer| peer.connection_id == payload.connection)
                 .filter(|_| is_free);
             let peer = peer.ok_or(DropReason::NotWelcome)?;
+            if peer.last_call.is_some_and(|call| call.is_used(slot.1)) {
+                return Err(DropReason::OldTimestamp);
+            }
             let info = KeypairInfo {
                 peer: id,
                 place: peer.place,

@@ -251,7 +251,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Where a call to a peer goes: all of its addresses that are known, the path first. None for whoever is no peer.
+    /// Where a call to a peer goes now: to the path, if the limit of an unproved one has room for it, and to its known addresses.
+    /// None for whoever is no peer.
     #[must_use]
     pub fn called_at(&self, peer: PeerId) -> Vec<SocketAddr> {
         let peer = self.peers.get(&peer).filter(|peer| peer.is_known());

@@ -9,6 +9,8 @@
 //! 4. A handshake whose half went there proves it too, but not that the base size passes.
 //! 5. The old address speaks, or answers and the new one does not in a PTO: back to the old one, and for
 //!    [`UNPROVED_LIFE`](crate::proto::limits::UNPROVED_LIFE) the path is *contested*: it moves to what has answered alone.
+//! 6. Nothing was proved, and a call to one address alone has an answer from elsewhere: that address is *presumed* until it is
+//!    heard or answers.
 //!
 //! ```text
 //! settled    ── the newest packet is from elsewhere ──▶ proving
@@ -23,6 +25,7 @@
 //! proving    ── the newest packet is from the old one ▶ contested on the old address
 //! ```
 
+mod astray;
 mod contested;
 mod kept;
 mod proving;
@@ -219,11 +222,6 @@ impl PathState {
         }
     }
 
-    /// Whether nothing says where the peer is but what somebody else can have sent on.
-    pub(crate) fn is_astray(&self) -> bool {
-        self.is_presumed || self.last_proved().is_none()
-    }
-
     /// Where to say in `len` bytes what must not be lost: to the path, if so much may go there, and
     /// to the last proved address.
     pub(crate) fn everywhere(&self, len: usize) -> impl Iterator<Item = SocketAddr> + use<> {
@@ -304,16 +302,6 @@ impl PathState {
             self.move_to(from, len, pto, now);
         }
         self.half_prove(now)
-    }
-
-    /// The answer to a call that went to this address alone came from elsewhere, and where the path is astray: this one is
-    /// challenged, and what to return to.
-    pub(crate) fn presume(&mut self, called: Route, pto: Duration, now: Instant) -> Option<Change> {
-        self.leave();
-        (self.address, self.local) = (called.peer, called.local);
-        self.kept = None;
-        self.proving = Some(Box::new(Proving::new(0, pto, now)));
-        self.half_prove(now).inspect(|_| self.is_presumed = true)
     }
 
     /// Nothing leaves for `route.peer` from `route.local` any more.

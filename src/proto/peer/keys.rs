@@ -8,9 +8,7 @@ use crate::id::ConnectionId;
 use crate::proto::connection::Connection;
 use crate::proto::event::Event;
 use crate::proto::keypair::Keypair;
-use crate::proto::limits::{
-    MAX_NEXT_KEYPAIRS, REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER,
-};
+use crate::proto::limits::{REKEY_INITIATOR_RECEIVE, REKEY_INITIATOR_SEND, REKEY_RESPONDER};
 use crate::proto::peer::{Peer, Standing};
 use crate::proto::shared::Shared;
 use crate::proto::timer::Timer;
@@ -32,7 +30,7 @@ impl Peer {
             let sender = keypair.remote_index;
             shared.reassembly.confirmed(sender, self.id);
             if let Some(call) = &mut self.last_call {
-                call.answers = MAX_NEXT_KEYPAIRS;
+                call.on_confirmed(sender);
             }
         }
         self.arm_erase(shared);

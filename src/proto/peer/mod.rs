@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tracing::trace;
 
 use crate::crypto::Psk;
-use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, Timestamp};
+use crate::id::{ConnectionId, Counter, Epoch, PeerId, PeerLabel, SessionIndex, Timestamp};
 use crate::proto::attempt::{Attempts, Building};
 use crate::proto::config::Shown;
 use crate::proto::connection::Connection;
@@ -141,17 +141,19 @@ pub(super) struct LastCall {
     pub(super) timestamp: Timestamp,
     /// When it came first.
     pub(super) since: Instant,
-    /// How often its message 1 was answered, from all addresses that it came from; at most [`MAX_NEXT_KEYPAIRS`], and no more
-    /// once an answer is made use of.
-    pub(super) answers: usize,
+    sender: SessionIndex,
+    /// How often its message 1 was answered, from all addresses that it came from; at most [`MAX_NEXT_KEYPAIRS`].
+    answers: usize,
+    /// Whether an answer was made use of, so that no other is.
+    is_used: bool,
 }
 
 impl LastCall {
     /// A call with this timestamp, if it is to be answered after the last one that is remembered. `is_copy`: that came from
-    /// elsewhere, and no answer to it has been made use of.
+    /// elsewhere, and an answer to it waits to be made use of.
     pub(super) fn next(
         last: Option<Self>,
-        timestamp: Timestamp,
+        (timestamp, sender): (Timestamp, SessionIndex),
         is_copy: bool,
         now: Instant,
     ) -> Option<Self> {
@@ -159,14 +161,27 @@ impl LastCall {
             Some(last) if timestamp < last.timestamp => None,
             Some(last) if timestamp == last.timestamp => {
                 let answers = last.answers + 1;
-                (is_copy && answers <= MAX_NEXT_KEYPAIRS).then_some(Self { answers, ..last })
+                let is_answered = is_copy && !last.is_used && answers <= MAX_NEXT_KEYPAIRS;
+                is_answered.then_some(Self { answers, ..last })
             }
             Some(_) | None => Some(Self {
                 timestamp,
                 since: now,
+                sender,
                 answers: 1,
+                is_used: false,
             }),
         }
+    }
+
+    /// An answer to what came under `sender` is made use of.
+    pub(super) fn on_confirmed(&mut self, sender: SessionIndex) {
+        self.is_used |= self.sender == sender;
+    }
+
+    /// Whether one to what came under `sender` was.
+    pub(super) fn is_used(&self, sender: SessionIndex) -> bool {
+        self.is_used && self.sender == sender
     }
 }
 

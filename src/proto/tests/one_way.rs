@@ -128,11 +128,13 @@ fn with_answers_from_elsewhere(carries: bool) -> (Vec<SocketAddr>, Side, Side) {
 }
 
 fn roamed(side: &Side) -> Vec<SocketAddr> {
-    let to = |event: &Event| match event {
-        Event::Roamed { to, .. } => Some(*to),
-        _ => None,
-    };
-    side.events.iter().filter_map(to).collect()
+    let mut roamed = Vec::new();
+    for event in &side.events {
+        if let Event::Roamed { to, .. } = event {
+            roamed.push(*to);
+        }
+    }
+    roamed
 }
 
 /// Where each answer came first from elsewhere that one was taken for the peer, with this call and with each that followed.

@@ -335,6 +335,54 @@ fn a_message_1_gets_so_many_answers_whenever_and_from_wherever_it_comes() {
     assert_eq!(all.len(), 2 * MAX_NEXT_KEYPAIRS);
 }
 
+/// It took a place among the keypairs that wait, and was sent four times.
+#[test]
+fn an_answer_to_a_copy_that_is_being_made_while_another_is_made_use_of_comes_to_nothing() {
+    let (mut a, mut b) = acquainted();
+    let sent = call(&mut a, &b);
+    let elsewhere = SocketAddr::from(([198, 51, 100, 1], 7_419));
+    let answer = answers(&mut b, elsewhere, &sent, now(0));
+    let mine = a.address;
+    for half in &sent {
+        b.receive(mine, half.clone(), now(0));
+    }
+    let accept = b.endpoint.take_job().unwrap().run(b.rng.as_crypto());
+    b.endpoint.handle_outcome(accept, now(0));
+    let respond = b.endpoint.take_job().unwrap();
+    let confirmation = answers(&mut a, b.address, &answer, now(0));
+    answers(&mut b, mine, &confirmation, now(0));
+    assert!(is_established(&b, &a, now(0)));
+    let responded = respond.run(b.rng.as_crypto());
+    b.endpoint.handle_outcome(responded, now(0));
+    assert!(b.drain(now(0)).iter().all(|(_, it)| it[0] != 2));
+    let stats = b.endpoint.stats();
+    assert_eq!((stats.slots, stats.keypairs), (0, 1));
+}
+
+/// A confirmation of a former process of its was held back until then.
+#[test]
+fn a_copy_is_answered_though_an_older_call_is_confirmed_in_between() {
+    let (mut a, mut b) = acquainted();
+    let mine = a.address;
+    let first = call(&mut a, &b);
+    let answer = answers(&mut b, mine, &first, now(0));
+    let held_back = answers(&mut a, b.address, &answer, now(0));
+    let mut again = Side::new(1, Trust::Strict);
+    let secret = Arc::new(StaticSecret::from_bytes(&mut [1; 32]));
+    let timestamps = Timestamp(2_000_000)..Timestamp(3_000_000);
+    let config = EndpointConfig::default();
+    again.endpoint = Endpoint::new(config, secret, [9; 32], timestamps, now(0));
+    again.knows(&b, None);
+    let second = call(&mut again, &b);
+    let elsewhere = SocketAddr::from(([198, 51, 100, 1], 7_419));
+    assert_eq!(answers(&mut b, elsewhere, &second, now(1)).len(), 2);
+    answers(&mut b, mine, &held_back, now(1));
+    assert!(is_established(&b, &a, now(1)));
+    let answered = answers(&mut b, mine, &second, now(2));
+    let is_answer = |it: &&Vec<u8>| it.len() == RESP_LEN;
+    assert_eq!(answered.iter().filter(is_answer).count(), 2);
+}
+
 #[test]
 fn a_false_half_is_not_answered_and_does_not_end_the_repetition() {
     let (mut a, mut b) = acquainted();
